@@ -1,0 +1,93 @@
+-- pump() moves committed rows from staging into the log and numbers them.
+
+-- +goose Up
+SET LOCAL lock_timeout = '{{lockTimeout}}';
+SET LOCAL ROLE {{ownerRole}};
+
+-- Where this database lives. A restore, a copy and a promotion each change it.
+-- +goose StatementBegin
+CREATE FUNCTION notifier.server() RETURNS text
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '/' || d.oid
+    FROM pg_control_system() AS c, pg_database AS d
+    WHERE d.datname = current_database()
+$$;
+-- +goose StatementEnd
+
+-- Number up to max_events staged rows. Every daemon calls it; the row lock on head lets one through and
+-- sends the others away without a row. The numbering is a statement of its own, so its snapshot is younger
+-- than the lock and sees all that earlier pumps have done.
+--
+-- Returns one row: the end of the log, how many events this call added, and whether effects wait.
+-- +goose StatementBegin
+CREATE FUNCTION notifier.pump(max_events integer)
+RETURNS TABLE (last_seq bigint, last_epoch bigint, numbered integer, effects_wait boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    the_end notifier.head;
+    here    text;
+BEGIN
+    SELECT h.* INTO the_end FROM notifier.head AS h FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+
+    here := notifier.server();
+    IF here IS DISTINCT FROM the_end.server THEN
+        -- The first server of an empty log is no change. Later epochs are named by the clock, because
+        -- two restores of one backup must not open the same one.
+        IF the_end.seq > 0 THEN
+            the_end.epoch := greatest(the_end.epoch + 1, extract(epoch FROM clock_timestamp())::bigint);
+        END IF;
+        INSERT INTO notifier.epoch (epoch, after_seq, server) VALUES (the_end.epoch, the_end.seq, here)
+        ON CONFLICT (epoch) DO UPDATE SET server = excluded.server;
+        UPDATE notifier.head SET epoch = the_end.epoch, server = here;
+    END IF;
+
+    WITH batch AS (
+        DELETE FROM notifier.staging AS s
+        WHERE s.id = ANY (ARRAY(SELECT o.id FROM notifier.staging AS o ORDER BY o.id LIMIT max_events))
+        RETURNING s.*
+    ), sequence AS (
+        SELECT b.*, the_end.seq + row_number() OVER (ORDER BY b.id) AS seq FROM batch AS b
+    ), logged AS (
+        INSERT INTO notifier.event
+               (seq, epoch, appointment_id, account_id, doctor_id, from_status, status, event, changed_at)
+        SELECT q.seq, the_end.epoch, q.appointment_id, q.account_id, q.doctor_id, q.from_status, q.status, q.event, q.changed_at
+        FROM sequence AS q ORDER BY q.seq
+    ), asked AS (
+        INSERT INTO notifier.effect (seq, appointment_id, doctor_id)
+        SELECT q.seq, q.appointment_id, q.doctor_id FROM sequence AS q
+        WHERE q.releases_doctor AND q.doctor_id IS NOT NULL
+        ORDER BY q.seq
+    )
+    SELECT count(*) INTO numbered FROM sequence;
+
+    IF numbered > 0 THEN
+        the_end.seq := the_end.seq + numbered;
+        UPDATE notifier.head SET seq = the_end.seq;
+        -- Daemons that lost the race read on at once; the winner knows the number and is not woken again.
+        IF pg_notification_queue_usage() < 0.5 THEN
+            PERFORM pg_notify('notifier_event', the_end.seq::text);
+        END IF;
+    END IF;
+
+    last_seq := the_end.seq;
+    last_epoch := the_end.epoch;
+    effects_wait := EXISTS (SELECT FROM notifier.effect AS e WHERE e.outcome IS NULL);
+    RETURN NEXT;
+END
+$$;
+-- +goose StatementEnd
+
+REVOKE EXECUTE ON FUNCTION notifier.server(), notifier.pump(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION notifier.pump(integer) TO {{runtimeRole}};
+RESET ROLE;
+
+-- +goose Down
+SET LOCAL lock_timeout = '{{lockTimeout}}';
+SET LOCAL ROLE {{ownerRole}};
+DROP FUNCTION notifier.pump(integer), notifier.server();
+RESET ROLE;

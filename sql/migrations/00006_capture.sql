@@ -1,0 +1,77 @@
+-- What runs inside the clinic's transactions: the capture function and the bell. Both can be replaced with
+-- CREATE OR REPLACE, which takes no lock on the clinic's table; the triggers that call them come last.
+
+-- +goose Up
+SET LOCAL lock_timeout = '{{lockTimeout}}';
+SET LOCAL ROLE {{ownerRole}};
+
+-- Wake the daemons at this transaction's commit, at most once per transaction (the flag is local to the
+-- transaction and rolls back with a savepoint, as the lock and the notification do).
+--
+-- NOTIFY takes a lock that all committing notifiers of the cluster share until their WAL is flushed, so a
+-- writer stays silent while another writer that carries the bell is in flight: whoever cannot have the advisory
+-- lock does not wait for it. The lock's key holds the time in steps of 20 ms, so that a transaction which stays
+-- open after its update silences the others for 20 ms and not for as long as it is open.
+--
+-- A silent writer is not lost: its row is in staging, and the daemons look there every few milliseconds.
+-- +goose StatementBegin
+CREATE FUNCTION notifier.ring(payload json) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (SELECT s.bell FROM notifier.setting AS s)
+       AND pg_notification_queue_usage() < 0.5          -- a full queue would fail the clinic's commit
+       AND octet_length(payload::text) < 7000           -- and so would a payload of 8000 bytes
+       AND pg_try_advisory_xact_lock(1853122169, (extract(epoch FROM clock_timestamp()) * 50)::bigint::bit(31)::integer)
+    THEN
+        PERFORM set_config('notifier.rung', '1', true);
+        PERFORM pg_notify('notifier_bell', payload::text);
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- The trigger function: one small row for a change that has a route. It is thin so that it cannot fail, waits
+-- on no lock of ours, and runs with the owner's rights, so the clinic's roles need none on this schema.
+-- +goose StatementBegin
+CREATE FUNCTION notifier.capture() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    action text;
+BEGIN
+    INSERT INTO notifier.staging
+           (appointment_id, account_id, doctor_id, from_status, status, event, releases_doctor)
+    SELECT NEW.{{column "appointments.id"}}, NEW.{{column "appointments.account"}}, NEW.{{column "appointments.doctor"}},
+{{- if has "statuses"}}
+           (SELECT o.{{column "statuses.code"}}::text FROM {{table "statuses"}} AS o
+            WHERE o.{{column "statuses.id"}} = OLD.{{column "appointments.status"}}),
+           r.status, r.event, r.releases_doctor
+    FROM {{table "statuses"}} AS s
+    JOIN notifier.route AS r ON r.status = s.{{column "statuses.code"}}::text
+    WHERE s.{{column "statuses.id"}} = NEW.{{column "appointments.status"}}
+{{- else}}
+           OLD.{{column "appointments.status"}}::text, r.status, r.event, r.releases_doctor
+    FROM notifier.route AS r
+    WHERE r.status = NEW.{{column "appointments.status"}}::text
+{{- end}}
+    RETURNING status INTO action;
+
+    IF FOUND AND current_setting('notifier.rung', true) IS DISTINCT FROM '1' THEN
+        PERFORM notifier.ring(json_build_object('v', 1,
+            'appointmentId', NEW.{{column "appointments.id"}}, 'accountId', NEW.{{column "appointments.account"}},
+            'doctorId', NEW.{{column "appointments.doctor"}}, 'action', action));
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+
+REVOKE EXECUTE ON FUNCTION notifier.ring(json), notifier.capture() FROM PUBLIC;
+RESET ROLE;
+
+-- +goose Down
+SET LOCAL lock_timeout = '{{lockTimeout}}';
+SET LOCAL ROLE {{ownerRole}};
+DROP FUNCTION notifier.capture(), notifier.ring(json);
+RESET ROLE;

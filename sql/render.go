@@ -1,0 +1,159 @@
+package sql
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing/fstest"
+	"text/template"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Clinic is the platform's own schema that the defaults fit, for the demo and for tests.
+//
+//go:embed clinic.sql
+var Clinic string
+
+//go:embed migrations/*.sql
+var sources embed.FS
+
+// rendering is one set of settings, applied to the migration templates.
+type rendering struct {
+	names       Names
+	bell        bool
+	lockTimeout time.Duration
+}
+
+// migrations renders the numbered files, as goose takes them.
+func (r rendering) migrations() (fs.FS, error) {
+	paths, err := fs.Glob(sources, "migrations/0*.sql")
+	if err != nil {
+		return nil, err
+	}
+	rendered := fstest.MapFS{}
+	for _, path := range paths {
+		text, err := r.file(path)
+		if err != nil {
+			return nil, err
+		}
+		rendered[strings.TrimPrefix(path, "migrations/")] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return rendered, nil
+}
+
+func (r rendering) file(path string) (string, error) {
+	source, err := sources.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	tmpl, err := template.New(path).Funcs(r.functions()).Parse(string(source))
+	if err != nil {
+		return "", fmt.Errorf("parse %s: %w", path, err)
+	}
+	var b strings.Builder
+	if err := tmpl.Execute(&b, nil); err != nil {
+		return "", fmt.Errorf("render %s: %w", path, err)
+	}
+	return b.String(), nil
+}
+
+// functions are what the templates may say. Every name comes out quoted, every text as a literal.
+func (r rendering) functions() template.FuncMap {
+	n := r.names
+	return template.FuncMap{
+		"table":   func(key string) (string, error) { return quoteTable(n.Tables, key) },
+		"column":  func(key string) (string, error) { return quoteColumn(n.Columns, key) },
+		"status":  func(key string) (string, error) { return literalOf(n.Statuses, key) },
+		"has":     func(key string) bool { return n.Tables[key] != "" || n.Columns[key] != "" },
+		"tables":  func() []string { return r.tables() },
+		"schemas": func() []string { return r.schemas() },
+		"optional": func(alias, key, sqlType string) (string, error) {
+			if n.Columns[key] == "" {
+				return "NULL::" + sqlType, nil
+			}
+			column, err := quoteColumn(n.Columns, key)
+			return alias + "." + column, err
+		},
+		"owner":       func() string { return n.OwnerRole },
+		"runtime":     func() string { return n.RuntimeRole },
+		"ownerRole":   func() string { return quote(n.OwnerRole) },
+		"runtimeRole": func() string { return quote(n.RuntimeRole) },
+		"literal":     literal,
+		"lockTimeout": func() string { return fmt.Sprintf("%dms", r.lockTimeout.Milliseconds()) },
+		"bell":        func() bool { return r.bell },
+		"names": func() (string, error) {
+			text, err := json.Marshal(n)
+			return literal(string(text)), err
+		},
+	}
+}
+
+// tables are the clinic's tables that the owner role reads, quoted, each once, in a stable order.
+func (r rendering) tables() []string {
+	var all []string
+	for key := range r.names.Tables {
+		if table, err := quoteTable(r.names.Tables, key); err == nil {
+			all = append(all, table)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (r rendering) schemas() []string {
+	var all []string
+	for _, name := range r.names.Tables {
+		if name != "" {
+			all = append(all, quote(splitTable(name)[0]))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func quoteTable(tables map[string]string, key string) (string, error) {
+	name, ok := tables[key]
+	if !ok || name == "" {
+		return "", fmt.Errorf("table %q has no name", key)
+	}
+	return splitTable(name).Sanitize(), nil
+}
+
+func splitTable(name string) pgx.Identifier {
+	if schema, table, ok := strings.Cut(name, "."); ok {
+		return pgx.Identifier{schema, table}
+	}
+	return pgx.Identifier{"public", name}
+}
+
+func quoteColumn(columns map[string]string, key string) (string, error) {
+	name, ok := columns[key]
+	if !ok || name == "" {
+		return "", fmt.Errorf("column %q has no name", key)
+	}
+	return quote(name), nil
+}
+
+func literalOf(texts map[string]string, key string) (string, error) {
+	text, ok := texts[key]
+	if !ok || text == "" {
+		return "", fmt.Errorf("status %q has no name", key)
+	}
+	return literal(text), nil
+}
+
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// literal quotes a text for SQL, whatever standard_conforming_strings says.
+func literal(text string) string {
+	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	if strings.Contains(text, `\`) {
+		return "E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}
