@@ -1,0 +1,20 @@
+// Package notifier carries a committed status change from PostgreSQL to the rooms of its account.
+//
+// The way of one event, in the order of the files:
+//
+//	bell.go         the trigger's NOTIFY payload, a hint that something was committed
+//	listener.go     hears the bell on a connection of its own and wakes the feed
+//	feed.go         number, release, read, load, publish: one pass
+//	loop.go         when the next pass begins, and what an error does
+//	epoch.go        what happens when the log moves to another server
+//	pump.go         numbers the committed rows into the log (SQL function notifier.pump)
+//	release.go      marks doctors not busy (SQL function notifier.release), beside the loop
+//	log.go          reads the log: the feed's next events, a client's missed ones
+//	cursor.go       event ids, which are cursors
+//	appointment.go  the data that clients are sent
+//	load.go         reads that data for a batch of events
+//	retention.go    removes what is older than the retention
+//
+// PostgreSQL holds all state that matters. Any number of daemons may run on one database: each numbers,
+// each reads the whole log in the same order, and each serves the clients that are connected to it.
+package notifier

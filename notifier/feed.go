@@ -1,0 +1,187 @@
+package notifier
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Rooms is where the feed publishes. Its methods are called by one goroutine and must not block.
+type Rooms interface {
+	// Open: the feed runs and stands at seq.
+	Open(seq int64, cursor string)
+	// Suspend: the database is away; nobody new can be told where his stream starts.
+	Suspend()
+	// Claim: events up to seq are about to be published. It returns the accounts that have members at this
+	// instant; whoever joins later starts after seq.
+	Claim(seq int64, cursor string) map[string]struct{}
+	// Publish hands an event to the account's members and returns their number.
+	Publish(account, id string, seq int64, event string, data []byte) int
+	// Settle: everything up to seq has been published.
+	Settle(seq int64, cursor string)
+	// Resync: the log went back to seq. What members were told after it did not happen.
+	Resync(seq int64, cursor string)
+}
+
+// Feed is the loop from the database to the rooms. Make it with NewFeed; Run does the work.
+type Feed struct {
+	pool     *pgxpool.Pool
+	rooms    Rooms
+	loader   *Loader
+	releaser *Releaser
+	poll     time.Duration
+	metrics  Metrics
+	log      *slog.Logger
+
+	wake   chan struct{} // one slot: wake-ups collapse
+	rung   atomic.Bool   // a bell was among them
+	place  atomic.Int64  // the number up to which everything was published
+	health atomic.Pointer[error]
+
+	at     Cursor // the same as place, with its epoch; Run's own
+	opened bool   // the rooms know the place
+}
+
+// NewFeed makes a feed that looks into staging at least every poll.
+func NewFeed(pool *pgxpool.Pool, rooms Rooms, loader *Loader, releaser *Releaser, poll time.Duration,
+	metrics Metrics, log *slog.Logger,
+) *Feed {
+	f := &Feed{
+		pool: pool, rooms: rooms, loader: loader, releaser: releaser, poll: poll, metrics: metrics, log: log,
+		wake: make(chan struct{}, 1),
+	}
+	f.setHealth(errNotStarted)
+	return f
+}
+
+// round is one pass: number what is committed, then publish what is numbered. It tells whether there was
+// anything, so that the next look comes sooner.
+func (f *Feed) round(ctx context.Context) (busy bool, err error) {
+	if !f.opened {
+		if err := f.open(ctx); err != nil {
+			return false, err
+		}
+	}
+	rung := f.rung.Swap(false)
+	for {
+		end, more, err := f.number(ctx, rung)
+		if err != nil {
+			return busy, err
+		}
+		if end.Epoch != f.at.Epoch || end.Seq < f.at.Seq {
+			if err := f.changeEpoch(ctx, end); err != nil {
+				return busy, err
+			}
+		}
+		busy = busy || more || end.Seq > f.at.Seq
+		if err := f.publishUpTo(ctx, end.Seq); err != nil {
+			return busy, err
+		}
+		if !more {
+			return busy, nil
+		}
+		rung = true
+	}
+}
+
+// open finds the place where this daemon starts, or goes on after the rooms were suspended.
+func (f *Feed) open(ctx context.Context) error {
+	end, err := probe(ctx, f.pool)
+	if err != nil {
+		return err
+	}
+	if f.at.Epoch == 0 {
+		f.moveTo(end.cursor)
+	}
+	f.rooms.Open(f.at.Seq, f.at.String())
+	f.opened = true
+	f.log.LogAttrs(ctx, slog.LevelInfo, "feed_open", slog.String("cursor", f.at.String()))
+	return nil
+}
+
+// number pumps if a bell or the probe says that rows wait. It returns the end of the log, and whether a full
+// batch was numbered (or another daemon holds the pump), so that there may be more.
+func (f *Feed) number(ctx context.Context, rung bool) (end Cursor, more bool, err error) {
+	if !rung {
+		seen, err := probe(ctx, f.pool)
+		if err != nil || !seen.staged {
+			return seen.cursor, false, err
+		}
+	}
+	p, ok, err := pump(ctx, f.pool, f.metrics)
+	if err != nil {
+		return Cursor{}, false, err
+	}
+	if !ok { // the daemon that is numbering announces it
+		seen, err := probe(ctx, f.pool)
+		return seen.cursor, false, err
+	}
+	if p.effectsWait {
+		f.releaser.Try(ctx, p.cursor.Seq)
+	}
+	return p.cursor, p.events == pumpBatch, nil
+}
+
+// publishUpTo reads and publishes batch by batch until the place is end.
+func (f *Feed) publishUpTo(ctx context.Context, end int64) error {
+	for f.at.Seq < end {
+		events, err := readAfter(ctx, f.pool, f.at.Seq)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			return nil
+		}
+		if first := events[0].Cursor.Seq; first != f.at.Seq+1 {
+			return f.skipGap(ctx, first)
+		}
+		if err := f.publish(ctx, events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish is an event's last step: claim who is here, load for them, hand over.
+func (f *Feed) publish(ctx context.Context, events []Event) error {
+	last := events[len(events)-1].Cursor
+	here := f.rooms.Claim(last.Seq, last.String())
+	wanted := make([]Event, 0, len(events))
+	for _, event := range events {
+		if _, ok := here[event.Account]; ok && event.AccountJSON != nil {
+			wanted = append(wanted, event)
+		} else {
+			f.metrics.Handled("nobody")
+		}
+	}
+	if len(wanted) > 0 {
+		data, err := f.loader.Load(ctx, wanted)
+		if err != nil {
+			return err // the place has not moved: the batch is claimed and read again
+		}
+		for i, event := range wanted {
+			f.hand(ctx, event, data[i])
+		}
+	}
+	f.moveTo(last)
+	f.rooms.Settle(last.Seq, last.String())
+	return nil
+}
+
+func (f *Feed) hand(ctx context.Context, event Event, data []byte) {
+	members := f.rooms.Publish(event.Account, event.Cursor.String(), event.Cursor.Seq, event.Name, data)
+	delay := time.Since(event.ChangedAt)
+	f.metrics.Handled("delivered")
+	f.metrics.Delay(delay)
+	f.log.LogAttrs(ctx, slog.LevelInfo, "event_published", slog.String("id", event.Cursor.String()),
+		slog.String("event", event.Name), slog.String("account", event.Account),
+		slog.String("appointment", event.Appointment), slog.Int("members", members), slog.Duration("delay", delay))
+}
+
+func (f *Feed) moveTo(place Cursor) {
+	f.at = place
+	f.place.Store(place.Seq)
+}

@@ -1,0 +1,183 @@
+package notifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// listenPing is the silence after which the link is asked whether it lives: a dead peer or a stopped
+	// backend says nothing, for ever, and TCP keepalive cannot see the latter.
+	listenPing        = 5 * time.Second
+	listenPingTimeout = 2 * time.Second
+	// listenHealthy is how long a connection must have lived for the backoff to start afresh.
+	listenHealthy    = 10 * time.Second
+	listenBackoffMax = 2 * time.Second
+)
+
+var (
+	errPingTimeout  = errors.New("listening connection did not answer a ping")
+	errNotListening = errors.New("connection is no longer listening (a pooler, or a demoted server)")
+)
+
+// Waker is woken by the listener. Its methods must not block.
+type Waker interface {
+	// Wake: something may have been committed.
+	Wake()
+	// Announce: another daemon has numbered events up to seq.
+	Announce(seq int64)
+}
+
+// Listener hears the bells on a connection of its own. Delivery never depends on it: while it is down the feed
+// finds its work by polling.
+type Listener struct {
+	config  *pgx.ConnConfig
+	waker   Waker
+	metrics Metrics
+	log     *slog.Logger
+	quiet   *quietLog
+	up      atomic.Bool
+}
+
+// NewListener listens at url, which must lead to the server directly and not through a pooler in transaction mode.
+func NewListener(url string, waker Waker, metrics Metrics, log *slog.Logger) (*Listener, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read direct database URL: %w", err)
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	config.RuntimeParams["application_name"] = "notifier listen"
+	return &Listener{config: config, waker: waker, metrics: metrics, log: log, quiet: newQuietLog(log)}, nil
+}
+
+// Up tells whether the bells are heard at this moment.
+func (l *Listener) Up() bool { return l.up.Load() }
+
+// Run listens until ctx ends, and connects again after every failure with a backoff of full jitter. It returns nil.
+func (l *Listener) Run(ctx context.Context) error {
+	for tries := 0; ; {
+		started := time.Now()
+		err := l.listen(ctx)
+		l.up.Store(false)
+		l.metrics.ListenerUp(false)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(started) > listenHealthy {
+			tries = 0
+		}
+		l.quiet.warn(ctx, "listener_lost", sqlState(err), slog.Any("error", err))
+		l.metrics.ListenerReconnected()
+		pause := rand.N(min(listenBackoffMax, 50*time.Millisecond<<min(tries, 10))) //nolint:gosec // jitter, not a secret
+		tries++
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// listen serves one connection: LISTEN first, then catch up, then wait. Nothing that is committed between
+// two of these steps is missed.
+func (l *Listener) listen(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, l.config)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer l.hangUp(ctx, conn)
+	if _, err := conn.Exec(ctx, "LISTEN "+BellChannel+"; LISTEN "+EventChannel); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	l.up.Store(true)
+	l.metrics.ListenerUp(true)
+	l.log.LogAttrs(ctx, slog.LevelInfo, "listener_up")
+	l.waker.Wake()
+	for {
+		if err := l.wait(ctx, conn); err != nil {
+			return err
+		}
+	}
+}
+
+// wait handles one notification, or pings after a silence.
+func (l *Listener) wait(ctx context.Context, conn *pgx.Conn) error {
+	silence, cancel := context.WithTimeout(ctx, listenPing)
+	defer cancel()
+	notification, err := conn.WaitForNotification(silence)
+	switch {
+	case err == nil:
+		l.hear(ctx, notification.Channel, notification.Payload)
+		return nil
+	case ctx.Err() == nil && silence.Err() != nil && !conn.IsClosed():
+		return l.ping(ctx, conn)
+	default:
+		return fmt.Errorf("wait for notification: %w", err)
+	}
+}
+
+// ping also finds a primary that became a standby and a session that lost its LISTEN.
+func (l *Listener) ping(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, listenPingTimeout, errPingTimeout)
+	defer cancel()
+	var (
+		standby  bool
+		channels int
+	)
+	err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_listening_channels())").Scan(&standby, &channels)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ping: %w", errors.Join(err, context.Cause(ctx)))
+	case standby || channels < 2:
+		return errNotListening
+	}
+	return nil
+}
+
+// hear decodes a payload and wakes the feed whatever it says: garbage, too, may stand for a commit.
+func (l *Listener) hear(ctx context.Context, channel, payload string) {
+	if channel == EventChannel {
+		if seq, err := strconv.ParseInt(payload, 10, 64); err == nil {
+			l.metrics.BellHeard("event")
+			l.waker.Announce(seq)
+			return
+		}
+	} else if bell, err := ParseBell(payload); err == nil {
+		l.metrics.BellHeard("ok")
+		l.log.LogAttrs(ctx, slog.LevelDebug, "bell_heard", slog.String("action", bell.Action),
+			slog.String("appointment", string(bell.AppointmentID)), slog.String("account", string(bell.AccountID)))
+		l.waker.Wake()
+		return
+	} else {
+		l.quiet.warn(ctx, "bell_garbage", kindOfBellError(err), slog.Int("bytes", len(payload)))
+	}
+	l.metrics.BellHeard("garbage")
+	l.waker.Wake()
+}
+
+// kindOfBellError names the kind without anything of the payload.
+func kindOfBellError(err error) string {
+	for _, kind := range []error{ErrBellSyntax, ErrBellVersion} {
+		if errors.Is(err, kind) {
+			return kind.Error()
+		}
+	}
+	return ErrBellField.Error()
+}
+
+// hangUp closes without waiting for a peer that may be gone.
+func (l *Listener) hangUp(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 100*time.Millisecond)
+	defer cancel()
+	_ = conn.Close(ctx) // the connection is given up either way
+}

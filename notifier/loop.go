@@ -1,0 +1,114 @@
+package notifier
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// eagerPoll is the pause before the first look after an event; it doubles up to the poll interval.
+	// Writers keep their bell silent beside another one that is in flight, so more often follows soon.
+	eagerPoll = 5 * time.Millisecond
+	// feedBackoffMax bounds the pause after errors, suspendAfter the time for which errors go unnoticed by
+	// new clients: a killed backend is replaced within it.
+	feedBackoffMax = time.Second
+	suspendAfter   = time.Second
+)
+
+var errNotStarted = errors.New("the log was not read yet")
+
+// Run publishes until ctx ends, and goes on after every error of the database. It returns nil.
+func (f *Feed) Run(ctx context.Context) error {
+	quiet := newQuietLog(f.log)
+	pause, backoff := f.poll, time.Duration(0)
+	var failing time.Time
+	for {
+		busy, err := f.round(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			f.recovered(ctx, failing)
+			failing, backoff = time.Time{}, 0
+			pause = f.nextPause(pause, busy)
+		default:
+			quiet.warn(ctx, "feed_failed", sqlState(err), slog.Any("error", err))
+			if failing.IsZero() {
+				failing = time.Now()
+			}
+			f.failed(err, failing)
+			backoff = min(feedBackoffMax, max(2*backoff, 20*time.Millisecond))
+			pause = backoff/2 + rand.N(backoff) //nolint:gosec // jitter, not a secret
+		}
+		f.sleep(ctx, pause, err == nil)
+	}
+}
+
+// nextPause is short after an event and doubles while nothing happens.
+func (f *Feed) nextPause(last time.Duration, busy bool) time.Duration {
+	if busy {
+		return min(eagerPoll, f.poll)
+	}
+	return min(2*last, f.poll)
+}
+
+// sleep waits for the pause or, when the database works, for a wake-up.
+func (f *Feed) sleep(ctx context.Context, pause time.Duration, wakeable bool) {
+	wake := f.wake
+	if !wakeable {
+		wake = nil
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-wake:
+	}
+}
+
+func (f *Feed) failed(err error, since time.Time) {
+	f.setHealth(err)
+	if f.opened && time.Since(since) > suspendAfter {
+		f.rooms.Suspend()
+		f.opened = false
+	}
+	if !isStatementFault(err) {
+		f.pool.Reset() // the other connections have most likely died with this one
+	}
+}
+
+func (f *Feed) recovered(ctx context.Context, failing time.Time) {
+	f.setHealth(nil)
+	if !failing.IsZero() {
+		f.log.LogAttrs(ctx, slog.LevelInfo, "feed_recovered", slog.Duration("away", time.Since(failing)))
+	}
+}
+
+// Wake makes the loop number and read now. It never blocks.
+func (f *Feed) Wake() {
+	f.rung.Store(true)
+	f.nudge()
+}
+
+// Announce makes the loop read if seq is news. It never blocks.
+func (f *Feed) Announce(seq int64) {
+	if seq > f.place.Load() {
+		f.nudge()
+	}
+}
+
+func (f *Feed) nudge() {
+	select {
+	case f.wake <- struct{}{}:
+	default: // the loop is woken already
+	}
+}
+
+// Err is nil while the feed works, otherwise what keeps it from working.
+func (f *Feed) Err() error { return *f.health.Load() }
+
+func (f *Feed) setHealth(err error) { f.health.Store(&err) }

@@ -1,0 +1,1 @@
+SELECT notifier.prune(make_interval(secs => $1), $2)

@@ -1,0 +1,27 @@
+package notifier
+
+import _ "embed"
+
+// The statements of the runtime role, each in a file of its own that a DBA can read and EXPLAIN.
+var (
+	//go:embed probe.sql
+	probeSQL string
+	//go:embed pump.sql
+	pumpSQL string
+	//go:embed release.sql
+	releaseSQL string
+	//go:embed read.sql
+	readSQL string
+	//go:embed replay.sql
+	replaySQL string
+	//go:embed known.sql
+	knownSQL string
+	//go:embed lost.sql
+	lostSQL string
+	//go:embed load.sql
+	loadSQL string
+	//go:embed load_settings.sql
+	loadSettingsSQL string
+	//go:embed prune.sql
+	pruneSQL string
+)

@@ -1,0 +1,133 @@
+package notifier
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	releaseBatch    = 100                    // doctors in one pass
+	releaseInterval = 500 * time.Millisecond // how often waiting effects are looked at without an event
+	releasePatience = 20 * time.Millisecond  // how long an event waits for its doctor's release
+)
+
+// Releaser marks the doctors of finalised appointments not busy. It works beside the feed on a connection of
+// its own, because doctors can be locked, or somebody's trigger on them can raise: that must delay the release
+// and nothing else.
+type Releaser struct {
+	pool     *pgxpool.Pool
+	metrics  Metrics
+	log      *slog.Logger
+	requests chan chan struct{}
+	logEnd   atomic.Int64 // the last number of the log that the feed told of
+	seen     int64        // up to where events have been considered; only the pass uses it
+}
+
+// NewReleaser makes a releaser; Run does its work.
+func NewReleaser(pool *pgxpool.Pool, metrics Metrics, log *slog.Logger) *Releaser {
+	return &Releaser{pool: pool, metrics: metrics, log: log, requests: make(chan chan struct{}, 1)}
+}
+
+// Try asks for a pass and waits for it, but for 20 ms at most, and not at all behind a pass that is stuck.
+// Effects of events up to seq are considered at once; what cannot be settled is tried again by Run.
+func (r *Releaser) Try(ctx context.Context, seq int64) {
+	r.logEnd.Store(seq)
+	done := make(chan struct{})
+	select {
+	case r.requests <- done:
+	default:
+		return // the pass that is asked for already will see ours
+	}
+	patience := time.NewTimer(releasePatience)
+	defer patience.Stop()
+	select {
+	case <-done:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+}
+
+// Run works until ctx ends: at every Try, and twice a second for effects that wait. It returns nil.
+func (r *Releaser) Run(ctx context.Context) error {
+	tick := time.NewTicker(releaseInterval)
+	defer tick.Stop()
+	quiet := newQuietLog(r.log)
+	for {
+		var done chan struct{}
+		select {
+		case <-ctx.Done():
+			return nil
+		case done = <-r.requests:
+		case <-tick.C:
+		}
+		if err := r.settle(ctx); err != nil && ctx.Err() == nil {
+			r.metrics.Released("failed")
+			quiet.warn(ctx, "release_failed", sqlState(err), slog.Any("error", err))
+		}
+		if done != nil {
+			close(done)
+		}
+	}
+}
+
+// settle runs passes while they settle something.
+func (r *Releaser) settle(ctx context.Context) error {
+	end := r.logEnd.Load()
+	for {
+		settled, err := r.pass(ctx)
+		if err != nil {
+			return err
+		}
+		if settled == 0 {
+			r.seen = end
+			return nil
+		}
+	}
+}
+
+// effect is what a pass tells of one effect: its outcome, or the problem that is new.
+type effect struct {
+	seq              int64
+	outcome, problem string
+}
+
+func (r *Releaser) pass(ctx context.Context) (settled int, err error) {
+	ctx, cancel := withQueryTimeout(ctx)
+	defer cancel()
+	rows, err := r.pool.Query(ctx, releaseSQL, releaseBatch, r.seen)
+	if err != nil {
+		return 0, fmt.Errorf("release doctors: %w", err)
+	}
+	effects, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e effect, err error) {
+		return e, row.Scan(&e.seq, &e.outcome, &e.problem)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("release doctors: %w", err)
+	}
+	for _, e := range effects {
+		if e.outcome != "" {
+			settled++
+			r.metrics.Released(e.outcome)
+		}
+		r.tell(ctx, e)
+	}
+	return settled, nil
+}
+
+func (r *Releaser) tell(ctx context.Context, e effect) {
+	seq := slog.Int64("seq", e.seq)
+	switch {
+	case e.outcome != "":
+		r.log.LogAttrs(ctx, slog.LevelDebug, "release_settled", seq, slog.String("outcome", e.outcome))
+	case e.problem == "guarded":
+		r.log.LogAttrs(ctx, slog.LevelDebug, "release_waits", seq)
+	default:
+		r.log.LogAttrs(ctx, slog.LevelWarn, "release_postponed", seq, slog.String("sqlstate", e.problem))
+	}
+}
