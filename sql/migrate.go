@@ -64,12 +64,19 @@ func New(cfg Config) (*Migrator, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	connCfg.RuntimeParams["application_name"] = "notifier migrate"
-	connCfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
-		if n.Severity != "NOTICE" || n.Code != "42P06" && n.Code != "42P07" { // "already exists, skipping"
-			cfg.Logger.Info("database_notice", slog.String("notice", n.Message))
-		}
-	}
+	connCfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { tell(cfg.Logger, n) }
 	return &Migrator{cfg: cfg, connCfg: connCfg}, nil
+}
+
+// tell passes on what the migrations say with RAISE, and not PostgreSQL's own small talk
+// ("already exists, skipping", "type reference converted").
+func tell(log *slog.Logger, n *pgconn.Notice) {
+	switch {
+	case n.SeverityUnlocalized == "WARNING":
+		log.Warn("database_warning", slog.String("warning", n.Message))
+	case n.Routine == "exec_stmt_raise":
+		log.Info("database_notice", slog.String("notice", n.Message))
+	}
 }
 
 // Up applies what is not applied yet, one transaction for each migration, and returns their names.
@@ -83,13 +90,17 @@ func (m *Migrator) Up(ctx context.Context) ([]string, error) {
 		for {
 			result, err := db.step(ctx, db.provider.UpByOne)
 			if errors.Is(err, goose.ErrNoNextVersion) {
-				return db.ring(ctx, m.cfg.Bell)
+				break
 			}
 			if err != nil {
 				return err
 			}
 			done = append(done, result.Source.Path)
 		}
+		if err := db.ring(ctx, m.cfg.Bell); err != nil {
+			return err
+		}
+		return db.script(ctx, "migrations/advise.sql")
 	})
 	return done, err
 }
@@ -130,8 +141,9 @@ type session struct {
 	*Migrator
 	db        *sql.DB
 	rendering rendering
-	installed bool
+	installed bool // wholly or partly: prepare.sql has run
 	provider  *goose.Provider
+	giveUp    time.Time // when to stop waiting for locks
 }
 
 // locked runs f while no other process migrates this database.
@@ -154,12 +166,14 @@ func (m *Migrator) locked(ctx context.Context, f func(*session) error) error {
 }
 
 func (m *Migrator) open(ctx context.Context, db *sql.DB) (*session, error) {
-	s := &session{Migrator: m, db: db}
+	s := &session{Migrator: m, db: db, giveUp: time.Now().Add(m.cfg.LockWait)}
+	if err := db.QueryRowContext(ctx, "SELECT to_regclass('"+versionTable+"') IS NOT NULL").Scan(&s.installed); err != nil {
+		return nil, fmt.Errorf("look for an installation: %w", err)
+	}
 	stored, bell, err := storedSettings(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	s.installed = stored != nil
 	names := DefaultNames()
 	if stored != nil {
 		names = *stored

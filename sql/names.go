@@ -1,11 +1,14 @@
 package sql
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Names says how the clinic calls its tables, columns, statuses and the two roles of notifier: all that
@@ -107,12 +110,13 @@ func (n Names) Override(o Names) Names {
 func (n Names) Validate() error {
 	known := DefaultNames()
 	errs := slices.Concat(
-		validateMap("--table", n.Tables, known.Tables),
-		validateMap("--column", n.Columns, known.Columns),
-		validateMap("--status", n.Statuses, known.Statuses),
+		validateMap("--table", n.Tables, known.Tables, validateTable),
+		validateMap("--column", n.Columns, known.Columns, validateIdentifier),
+		validateMap("--status", n.Statuses, known.Statuses, validateText),
+		validateStatuses(n.Statuses),
 	)
 	for _, role := range []struct{ flag, name string }{{"--owner-role", n.OwnerRole}, {"--runtime-role", n.RuntimeRole}} {
-		if err := validateName(role.name, false); err != nil {
+		if err := validateIdentifier(role.name); err != nil {
 			errs = append(errs, fmt.Errorf("%s %q: %w", role.flag, role.name, err))
 		}
 	}
@@ -126,7 +130,7 @@ func (n Names) Validate() error {
 	return errors.Join(errs...)
 }
 
-func validateMap(flag string, got, known map[string]string) []error {
+func validateMap(flag string, got, known map[string]string, validate func(string) error) []error {
 	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(got)) {
 		if _, ok := known[key]; !ok {
@@ -134,26 +138,80 @@ func validateMap(flag string, got, known map[string]string) []error {
 				flag, key, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
 			continue
 		}
-		if err := validateName(got[key], slices.Contains(optionalNames, key)); err != nil {
+		if got[key] == "" && slices.Contains(optionalNames, key) {
+			continue
+		}
+		if err := validate(got[key]); err != nil {
 			errs = append(errs, fmt.Errorf("%s %s=%q: %w", flag, key, got[key], err))
 		}
 	}
 	return errs
 }
 
-func validateName(name string, optional bool) error {
-	switch {
-	case name == "" && optional:
-		return nil
-	case name == "":
-		return errors.New("must not be empty")
-	case strings.ContainsRune(name, 0):
-		return errors.New("must not contain a NUL")
-	}
-	for part := range strings.SplitSeq(name, ".") {
-		if len(part) == 0 || len(part) > 63 {
-			return errors.New("each part of a name has 1 to 63 bytes")
+// validateStatuses: two statuses of one name would be one route with two meanings.
+func validateStatuses(statuses map[string]string) []error {
+	var errs []error
+	keys := slices.Sorted(maps.Keys(statuses))
+	for i, key := range keys {
+		for _, other := range keys[i+1:] {
+			if statuses[key] == statuses[other] {
+				errs = append(errs, fmt.Errorf("--status %s and --status %s: both are %q", key, other, statuses[key]))
+			}
 		}
 	}
+	return errs
+}
+
+// validateTable takes a table, or schema.table.
+func validateTable(name string) error {
+	schema, table, ok := strings.Cut(name, ".")
+	if !ok {
+		return validateIdentifier(name)
+	}
+	return cmp.Or(validateIdentifier(schema), validateIdentifier(table))
+}
+
+func validateIdentifier(name string) error {
+	if len(name) > 63 {
+		return errors.New("must not be longer than 63 bytes")
+	}
+	return validateText(name)
+}
+
+// validateText keeps out what could end the quotes that a migration puts around it: everything else is
+// quoted, but a function's body stands between two $$, and both psql and goose read a file line by line.
+func validateText(text string) error {
+	switch {
+	case text == "":
+		return errors.New("must not be empty")
+	case !utf8.ValidString(text):
+		return errors.New("must be valid UTF-8")
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return errors.New("must not contain control characters")
+	case strings.Contains(text, "$$"):
+		return errors.New("must not contain $$")
+	}
 	return nil
+}
+
+// sameNames refuses to go on with other names than the objects in the database were made with.
+func sameNames(stored, wanted Names) error {
+	var differ []string
+	compare := func(flag string, stored, wanted map[string]string) {
+		for _, key := range slices.Sorted(maps.Keys(wanted)) {
+			if stored[key] != wanted[key] {
+				differ = append(differ, strings.TrimSpace(flag+" "+key)+fmt.Sprintf(" is %q", stored[key]))
+			}
+		}
+	}
+	compare("--table", stored.Tables, wanted.Tables)
+	compare("--column", stored.Columns, wanted.Columns)
+	compare("--status", stored.Statuses, wanted.Statuses)
+	compare("--owner-role", map[string]string{"": stored.OwnerRole}, map[string]string{"": wanted.OwnerRole})
+	compare("--runtime-role", map[string]string{"": stored.RuntimeRole}, map[string]string{"": wanted.RuntimeRole})
+	if differ == nil {
+		return nil
+	}
+	return fmt.Errorf("this database was migrated with other names (%s): leave these settings away to go on with those, "+
+		"or run `notifier migrate down --all` without them first", strings.Join(differ, ", "))
 }

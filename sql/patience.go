@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"reflect"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -50,16 +49,15 @@ func (s *session) script(ctx context.Context, path string) error {
 // patiently tries again while run meets a lock timeout. The try itself is short, because every writer of the
 // clinic's table waits behind a migration that waits; the pauses grow, with jitter, to two seconds.
 func (s *session) patiently(ctx context.Context, run func() error) error {
-	giveUp := time.Now().Add(s.cfg.LockWait)
 	pause := 50 * time.Millisecond
 	for {
 		err := run()
 		if !isLockTimeout(err) {
 			return err
 		}
-		if time.Now().After(giveUp) {
-			return fmt.Errorf("a table stayed locked for %v: end the transaction that holds it (see pg_locks), "+
-				"or give more time with --lock-wait: %w", s.cfg.LockWait, err)
+		if time.Now().After(s.giveUp) {
+			return fmt.Errorf("a table stayed locked for %v: end the transaction (or the vacuum) that holds it, see pg_locks, "+
+				"or give more time with --lock-wait, and run this again: what is done stays done: %w", s.cfg.LockWait, err)
 		}
 		s.cfg.Logger.Info("migration_waits_for_lock", slog.Duration("pause", pause))
 		select {
@@ -74,13 +72,4 @@ func (s *session) patiently(ctx context.Context, run func() error) error {
 func isLockTimeout(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && (pgErr.Code == "55P03" || pgErr.Code == "40P01") // lock_not_available, deadlock_detected
-}
-
-// sameNames refuses to go on with other names than the objects in the database were made with.
-func sameNames(stored, wanted Names) error {
-	if reflect.DeepEqual(stored, wanted) {
-		return nil
-	}
-	return errors.New("this database was migrated with other names (see notifier.setting): " +
-		"leave the naming settings away to go on with those, or run `notifier migrate down --all` first")
 }

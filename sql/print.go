@@ -44,10 +44,12 @@ func (m *Migrator) Print(w io.Writer, down bool) error {
 			return err
 		}
 	}
+	last := "migrations/advise.sql"
 	if down {
-		if err := out.script(r, "migrations/remove.sql"); err != nil {
-			return err
-		}
+		last = "migrations/remove.sql"
+	}
+	if err := out.script(r, last); err != nil {
+		return err
 	}
 	return out.w.Flush()
 }

@@ -62,12 +62,14 @@ func (r rendering) file(path string) (string, error) {
 	return b.String(), nil
 }
 
-// functions are what the templates may say. Every name comes out quoted, every text as a literal.
+// functions are what the templates may say. Every name comes out quoted, every text as a literal (but for
+// name, owner and runtime, which go through literal).
 func (r rendering) functions() template.FuncMap {
 	n := r.names
 	return template.FuncMap{
 		"table":   func(key string) (string, error) { return quoteTable(n.Tables, key) },
 		"column":  func(key string) (string, error) { return quoteColumn(n.Columns, key) },
+		"name":    func(key string) string { return n.Columns[key] },
 		"status":  func(key string) (string, error) { return literalOf(n.Statuses, key) },
 		"has":     func(key string) bool { return n.Tables[key] != "" || n.Columns[key] != "" },
 		"tables":  func() []string { return r.tables() },

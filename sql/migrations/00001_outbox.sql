@@ -22,7 +22,9 @@ ALTER TABLE notifier.staging
     ADD COLUMN event           text        NOT NULL,
     ADD COLUMN releases_doctor boolean     NOT NULL,
     ADD COLUMN changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+    SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
+         -- To give pages back to the disk, vacuum locks the table against writers: here, the clinic's.
+         vacuum_truncate = off, toast.vacuum_truncate = off);
 
 COMMENT ON TABLE notifier.staging IS
     'Committed status changes that no daemon has numbered yet. Rows live for milliseconds.';
@@ -38,12 +40,18 @@ ALTER TABLE notifier.event
     ADD COLUMN status      text        NOT NULL,
     ADD COLUMN event       text        NOT NULL,
     ADD COLUMN changed_at  timestamptz NOT NULL,
-    ADD COLUMN numbered_at timestamptz NOT NULL DEFAULT clock_timestamp();
+    ADD COLUMN numbered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ADD COLUMN account_hash bigint NOT NULL GENERATED ALWAYS AS (hashtextextended(account_id::text, 0)) STORED,
+    SET (vacuum_truncate = off);
 
-CREATE INDEX event_account_seq ON notifier.event (account_id, seq);
+-- By the hash and not by the account itself, which may be a text: an index row of more than 2704 bytes
+-- cannot be stored, and pump() would stop at the event that brings it.
+CREATE INDEX event_account_seq ON notifier.event (account_hash, seq);
 
 COMMENT ON TABLE notifier.event IS
     'The log that every daemon reads in the order of seq, kept until the retention. Ids only, no patient data.';
+COMMENT ON COLUMN notifier.event.account_hash IS
+    'To find one account''s events: account_hash = hashtextextended(account, 0) AND account_id::text = account.';
 
 -- One row: the end of the log. pump() locks it, so that one session numbers at a time.
 CREATE TABLE notifier.head (
@@ -51,7 +59,7 @@ CREATE TABLE notifier.head (
     seq       bigint NOT NULL DEFAULT 0,
     epoch     bigint NOT NULL DEFAULT 1,
     server    text
-) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0, vacuum_truncate = off);
 
 INSERT INTO notifier.head DEFAULT VALUES;
 
@@ -78,9 +86,11 @@ ALTER TABLE notifier.effect
     ADD COLUMN tries      integer     NOT NULL DEFAULT 0,
     ADD COLUMN problem    text,
     ADD COLUMN outcome    text CHECK (outcome IN ('released', 'was_free', 'guarded', 'gone')),
-    ADD COLUMN settled_at timestamptz;
+    ADD COLUMN settled_at timestamptz,
+    SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
+         vacuum_truncate = off);
 
-CREATE INDEX effect_waiting ON notifier.effect (doctor_id, seq) WHERE outcome IS NULL;
+CREATE INDEX effect_waiting ON notifier.effect (seq) WHERE outcome IS NULL;
 
 COMMENT ON COLUMN notifier.effect.problem IS
     'Why the last try did not settle it: guarded (a doctor is serving), or an SQLSTATE. Never a message, which may hold data.';

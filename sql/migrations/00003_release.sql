@@ -5,100 +5,28 @@ SET LOCAL lock_timeout = '{{lockTimeout}}';
 SET LOCAL ROLE {{ownerRole}};
 
 -- The rule: a doctor may be released while none of his appointments is being served. Replace this
--- function (CREATE OR REPLACE, same signature) to change the rule. The status is looked up first and
--- not in the query, because the planner would not use the index on (doctor, status) otherwise.
+-- function (CREATE OR REPLACE, same signature) to change the rule. It must see what is committed at the
+-- moment of the call, so leave it VOLATILE. Status ids are gathered into an array and not joined: the index
+-- on doctor and status serves an array.
 -- +goose StatementBegin
-CREATE FUNCTION notifier.may_release(doctor {{table "doctors"}}.{{column "doctors.id"}}%TYPE) RETURNS boolean
+CREATE FUNCTION notifier.may_release(doctor {{table "appointments"}}.{{column "appointments.doctor"}}%TYPE) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    serving {{table "appointments"}}.{{column "appointments.status"}}%TYPE;
 BEGIN
-{{- if has "statuses"}}
-    SELECT s.{{column "statuses.id"}} INTO serving FROM {{table "statuses"}} AS s
-    WHERE s.{{column "statuses.code"}}::text = {{status "EM_ATENDIMENTO"}};
-{{- else}}
-    serving := {{status "EM_ATENDIMENTO"}};
-{{- end}}
     RETURN NOT EXISTS (
         SELECT FROM {{table "appointments"}} AS a
-        WHERE a.{{column "appointments.doctor"}} = doctor
-          AND a.{{column "appointments.status"}} = serving
+        WHERE a.{{column "appointments.doctor"}} = may_release.doctor
+{{- if has "statuses"}}
+          AND a.{{column "appointments.status"}} = ANY (ARRAY(
+              SELECT s.{{column "statuses.id"}} FROM {{table "statuses"}} AS s
+              WHERE s.{{column "statuses.code"}}::text = {{status "EM_ATENDIMENTO"}}))
+{{- else}}
+          AND a.{{column "appointments.status"}} = {{status "EM_ATENDIMENTO"}}
+{{- end}}
 {{- if has "appointments.deletedAt"}}
           AND a.{{column "appointments.deletedAt"}} IS NULL
 {{- end}}
     );
-END
-$$;
--- +goose StatementEnd
-
--- Settle the waiting effects of up to max_doctors doctors: those whose retry is due, and those of doctors
--- with an event after since_seq (somebody's service may just have ended).
---
--- A doctor's row is locked by one statement and judged by the next, whose snapshot is younger than the lock.
--- A row that somebody else holds is skipped and tried again later; an error (somebody's trigger on doctors)
--- is noted by its SQLSTATE and concerns that doctor only. When the whole table is locked the call fails
--- after lock_timeout and nothing has changed. An effect is settled in the transaction that writes the doctor:
--- that is what makes it once.
---
--- Returns one row for each effect that was settled or whose problem is new.
--- +goose StatementBegin
-CREATE FUNCTION notifier.release(max_doctors integer, since_seq bigint)
-RETURNS TABLE (seq bigint, outcome text, problem text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
-AS $$
-DECLARE
-    doctor  record;
-    waiting bigint[];
-    freed   boolean;
-    code    text;
-BEGIN
-    RETURN QUERY
-    UPDATE notifier.effect AS e SET outcome = 'gone', settled_at = clock_timestamp(), problem = NULL
-    WHERE e.seq = ANY (ARRAY(
-        SELECT w.seq FROM notifier.effect AS w
-        WHERE w.outcome IS NULL AND w.retry_at <= clock_timestamp()
-          AND NOT EXISTS (SELECT FROM {{table "doctors"}} AS d WHERE d.{{column "doctors.id"}} = w.doctor_id)
-        ORDER BY w.seq LIMIT max_doctors
-        FOR UPDATE OF w SKIP LOCKED))
-    RETURNING e.seq, e.outcome, e.problem;
-
-    FOR doctor IN
-        SELECT d.{{column "doctors.id"}} AS id FROM {{table "doctors"}} AS d
-        WHERE d.{{column "doctors.id"}} = ANY (ARRAY(
-            SELECT due.doctor_id FROM (
-                SELECT w.doctor_id, min(w.seq) AS first_seq FROM notifier.effect AS w
-                WHERE w.outcome IS NULL
-                  AND (w.retry_at <= clock_timestamp()
-                       OR w.doctor_id IN (SELECT n.doctor_id FROM notifier.event AS n WHERE n.seq > since_seq))
-                GROUP BY w.doctor_id
-            ) AS due ORDER BY due.first_seq LIMIT max_doctors))
-        FOR NO KEY UPDATE OF d SKIP LOCKED
-    LOOP
-        BEGIN
-            -- Another daemon may have settled them between our reading and our lock.
-            waiting := ARRAY(SELECT e.seq FROM notifier.effect AS e
-                             WHERE e.doctor_id = doctor.id AND e.outcome IS NULL ORDER BY e.seq);
-            CONTINUE WHEN waiting = '{}';
-
-            IF notifier.may_release(doctor.id) THEN
-                UPDATE {{table "doctors"}} AS d SET {{column "doctors.busy"}} = false
-                WHERE d.{{column "doctors.id"}} = doctor.id AND d.{{column "doctors.busy"}};
-                freed := FOUND;
-                RETURN QUERY
-                UPDATE notifier.effect AS e
-                SET outcome = CASE WHEN freed AND e.seq = waiting[1] THEN 'released' ELSE 'was_free' END,
-                    settled_at = clock_timestamp(), tries = e.tries + 1, problem = NULL
-                WHERE e.seq = ANY (waiting)
-                RETURNING e.seq, e.outcome, e.problem;
-            ELSE
-                RETURN QUERY SELECT * FROM notifier.postpone(waiting, 'guarded');
-            END IF;
-        EXCEPTION WHEN OTHERS THEN
-            GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE;
-            RETURN QUERY SELECT * FROM notifier.postpone(waiting, code);
-        END;
-    END LOOP;
 END
 $$;
 -- +goose StatementEnd
@@ -119,6 +47,80 @@ AS $$
         WHERE e.seq = ANY (waiting)
     )
     SELECT b.seq, NULL::text, why FROM before AS b WHERE b.problem IS DISTINCT FROM why
+$$;
+-- +goose StatementEnd
+
+-- Settle the waiting effects of up to max_doctors doctors: those whose retry is due, and those of doctors
+-- with an event after since_seq (somebody's service may just have ended).
+--
+-- A doctor's row is locked by one statement and judged by a later one, whose snapshot is younger than the
+-- lock. A row that somebody else holds is passed over, takes nobody's place, and is tried again at the next
+-- call; an error (somebody's trigger on doctors) is noted by its SQLSTATE and concerns that doctor only. When
+-- the whole table is locked the call fails after lock_timeout and nothing has changed. An effect is settled in
+-- the transaction that writes the doctor: that is what makes it once.
+--
+-- Returns one row for each effect that was settled or whose problem is new.
+-- +goose StatementBegin
+CREATE FUNCTION notifier.release(max_doctors integer, since_seq bigint)
+RETURNS TABLE (seq bigint, outcome text, problem text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms' SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+    due     record;
+    waiting bigint[];
+    present boolean;
+    verdict text;
+BEGIN
+    -- A deferred constraint on doctors must raise in that doctor's own block below, not at everybody's commit.
+    SET CONSTRAINTS ALL IMMEDIATE;
+
+    FOR due IN
+        SELECT w.doctor_id, array_agg(w.seq) AS asked FROM notifier.effect AS w
+        WHERE w.outcome IS NULL
+        GROUP BY w.doctor_id
+        HAVING min(w.retry_at) <= clock_timestamp()
+            OR w.doctor_id IN (SELECT n.doctor_id FROM notifier.event AS n WHERE n.seq > since_seq)
+        ORDER BY min(w.seq)
+    LOOP
+        EXIT WHEN max_doctors <= 0;
+
+        PERFORM FROM {{table "doctors"}} AS d WHERE d.{{column "doctors.id"}} = due.doctor_id
+        FOR NO KEY UPDATE SKIP LOCKED;
+        present := FOUND;
+        CONTINUE WHEN NOT present
+            AND EXISTS (SELECT FROM {{table "doctors"}} AS d WHERE d.{{column "doctors.id"}} = due.doctor_id);
+
+        -- Another daemon may have settled them since we looked, or the retention may be at it.
+        waiting := ARRAY(SELECT e.seq FROM notifier.effect AS e
+                         WHERE e.seq = ANY (due.asked) AND e.outcome IS NULL
+                         ORDER BY e.seq FOR UPDATE SKIP LOCKED);
+        CONTINUE WHEN waiting = '{}';
+        max_doctors := max_doctors - 1;
+
+        BEGIN
+            IF NOT present THEN
+                verdict := 'gone';
+            ELSIF notifier.may_release(due.doctor_id) THEN
+                UPDATE {{table "doctors"}} AS d SET {{column "doctors.busy"}} = false
+                WHERE d.{{column "doctors.id"}} = due.doctor_id AND d.{{column "doctors.busy"}};
+                verdict := CASE WHEN FOUND THEN 'released' ELSE 'was_free' END;
+            ELSE
+                RETURN QUERY SELECT * FROM notifier.postpone(waiting, 'guarded');
+                CONTINUE;
+            END IF;
+            -- Of several finalisations, the first has released the doctor and the others found him free.
+            RETURN QUERY
+            UPDATE notifier.effect AS e
+            SET outcome = CASE WHEN verdict = 'released' AND e.seq <> waiting[1] THEN 'was_free' ELSE verdict END,
+                settled_at = clock_timestamp(), tries = e.tries + 1, problem = NULL
+            WHERE e.seq = ANY (waiting)
+            RETURNING e.seq, e.outcome, e.problem;
+        EXCEPTION WHEN OTHERS THEN
+            RETURN QUERY SELECT * FROM notifier.postpone(waiting, SQLSTATE);
+        END;
+    END LOOP;
+END
 $$;
 -- +goose StatementEnd
 

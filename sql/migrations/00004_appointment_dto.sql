@@ -6,7 +6,8 @@ SET LOCAL ROLE {{ownerRole}};
 
 -- Replace this view (CREATE OR REPLACE VIEW, same columns) to take the data from elsewhere. Leave id as it
 -- is in its table: a cast around it would turn the daemon's index scan into a scan of all appointments.
--- Outer joins, so that an appointment with a missing doctor or patient is still sent.
+-- Outer joins, so that an appointment with a missing doctor or patient is still sent{{if has "contacts"}}; a patient with several
+-- contacts is sent with one of them{{end}}.
 CREATE VIEW notifier.appointment_dto AS
 SELECT a.{{column "appointments.id"}}        AS id,
        a.{{column "appointments.account"}}   AS account_id,
@@ -22,8 +23,8 @@ SELECT a.{{column "appointments.id"}}        AS id,
        p.{{column "patients.id"}}            AS patient_id,
        p.{{column "patients.name"}}          AS patient_name,
 {{- if has "contacts"}}
-       c.{{column "contacts.patient"}} IS NOT NULL AS has_contact,
-       c.{{column "contacts.phone"}}         AS contact_phone,
+       c.found IS NOT NULL                   AS has_contact,
+       c.phone                               AS contact_phone,
 {{- else}}
        false                                 AS has_contact,
        NULL::text                            AS contact_phone,
@@ -46,7 +47,11 @@ FROM {{table "appointments"}} AS a
 LEFT JOIN {{table "doctors"}} AS d ON d.{{column "doctors.id"}} = a.{{column "appointments.doctor"}}
 LEFT JOIN {{table "patients"}} AS p ON p.{{column "patients.id"}} = a.{{column "appointments.patient"}}
 {{- if has "contacts"}}
-LEFT JOIN {{table "contacts"}} AS c ON c.{{column "contacts.patient"}} = p.{{column "patients.id"}}
+LEFT JOIN LATERAL (
+    SELECT true AS found, k.{{column "contacts.phone"}} AS phone FROM {{table "contacts"}} AS k
+    WHERE k.{{column "contacts.patient"}} = p.{{column "patients.id"}}
+    ORDER BY k.{{column "contacts.phone"}} LIMIT 1
+) AS c ON true
 {{- end}}
 {{- if has "statuses"}}
 LEFT JOIN {{table "statuses"}} AS s ON s.{{column "statuses.id"}} = a.{{column "appointments.status"}}

@@ -10,12 +10,13 @@ SET LOCAL ROLE {{ownerRole}};
 -- retention is settled as guarded and stays to be seen for as long again.
 -- +goose StatementBegin
 CREATE FUNCTION notifier.prune(keep interval, max_events integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-    horizon timestamptz := clock_timestamp() - keep;
-    cut     bigint;
-    removed integer;
+    horizon    timestamptz := clock_timestamp() - keep;
+    cut        bigint;
+    removed    integer;
+    first_kept bigint;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('notifier.prune')) THEN
         RETURN 0;
@@ -24,7 +25,7 @@ BEGIN
     UPDATE notifier.effect AS e SET outcome = 'guarded', settled_at = clock_timestamp()
     WHERE e.seq = ANY (ARRAY(SELECT w.seq FROM notifier.effect AS w
                              WHERE w.outcome IS NULL AND w.asked_at < horizon
-                             LIMIT max_events FOR UPDATE SKIP LOCKED));
+                             ORDER BY w.seq LIMIT max_events FOR UPDATE SKIP LOCKED));
 
     -- Events are numbered in the order of time, so the old ones are a prefix of the log.
     SELECT max(o.seq) INTO cut
@@ -34,9 +35,11 @@ BEGIN
     DELETE FROM notifier.event AS e WHERE e.seq <= cut;
     GET DIAGNOSTICS removed = ROW_COUNT;
 
+    -- Effects whose events are gone by now, whenever that was: one that waited long was settled late.
+    SELECT coalesce(min(e.seq), 9223372036854775807) INTO first_kept FROM notifier.event AS e;
     DELETE FROM notifier.effect AS e
     WHERE e.seq = ANY (ARRAY(SELECT w.seq FROM notifier.effect AS w
-                             WHERE w.seq <= cut AND w.settled_at < horizon
+                             WHERE w.seq < first_kept AND w.settled_at < horizon
                              ORDER BY w.seq LIMIT 2 * max_events FOR UPDATE SKIP LOCKED));
     RETURN removed;
 END

@@ -58,9 +58,9 @@ BEGIN
     RETURNING status INTO action;
 
     IF FOUND AND current_setting('notifier.rung', true) IS DISTINCT FROM '1' THEN
-        PERFORM notifier.ring(json_build_object('v', 1,
-            'appointmentId', NEW.{{column "appointments.id"}}, 'accountId', NEW.{{column "appointments.account"}},
-            'doctorId', NEW.{{column "appointments.doctor"}}, 'action', action));
+        PERFORM notifier.ring(row_to_json(p)) FROM (
+            SELECT 1 AS v, NEW.{{column "appointments.id"}} AS "appointmentId", NEW.{{column "appointments.account"}} AS "accountId",
+                   NEW.{{column "appointments.doctor"}} AS "doctorId", action) AS p;
     END IF;
     RETURN NULL;
 END

@@ -32,16 +32,22 @@ var cluster struct {
 	count  atomic.Int64
 }
 
-// Main runs the tests of a package and ends the server.
-func Main(m *testing.M) {
-	code := m.Run()
+// Main runs the tests of a package, ends the server and the process.
+func Main(m *testing.M) { os.Exit(Tests{m}.Run()) }
+
+// Tests is a testing.M that ends the server, for packages whose TestMain does more.
+type Tests struct{ M *testing.M }
+
+// Run runs the tests, ends the server and returns the exit status.
+func (t Tests) Run() int {
+	code := t.M.Run()
 	if cluster.server != nil {
 		if err := cluster.server.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 // DB is one database. Its methods fail the test instead of returning errors.

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"notifier/auth"
+	"notifier/notifier"
+	"notifier/wsroom"
+)
+
+const (
+	// A handshake is one small request: whoever is slower than this or larger is not a client of ours.
+	headerTimeout  = 10 * time.Second
+	maxHeaderBytes = 16 << 10
+	// drainGrace is what is left after the last close for its handshake.
+	drainGrace = 5 * time.Second
+)
+
+// daemon is notifier serve: the one place where the feed, the rooms and the tokens meet.
+type daemon struct {
+	settings serveSettings
+	log      *slog.Logger
+	metrics  *metrics
+
+	pool      *pgxpool.Pool
+	verifier  *auth.Verifier
+	hub       *wsroom.Hub
+	feed      *notifier.Feed
+	listener  *notifier.Listener
+	releaser  *notifier.Releaser
+	retention *notifier.Retention
+
+	public, admin         *http.Server
+	publicAddr, adminAddr net.Listener
+	draining              atomic.Bool
+}
+
+// newDaemon connects the parts and opens both addresses; nothing runs yet. site serves what is not ours on the
+// public address: the demo's page, or nil.
+func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, log *slog.Logger) (*daemon, error) {
+	d := &daemon{settings: settings, log: log, metrics: newMetrics()}
+	if err := d.connectParts(ctx); err != nil {
+		return nil, err
+	}
+	if site == nil {
+		site = http.NotFoundHandler()
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/ws", d.socketHandler())
+	mux.Handle("/", site)
+	d.public = d.server(mux)
+	d.admin = d.server(d.adminHandler())
+	if err := d.listen(ctx); err != nil {
+		d.pool.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *daemon) connectParts(ctx context.Context) error {
+	s := d.settings
+	var secrets [][]byte
+	if s.jwtSecret != "" {
+		secrets = [][]byte{[]byte(s.jwtSecret)}
+	}
+	var err error
+	d.verifier, err = auth.New(auth.Config{
+		Secrets: secrets, JWKSURL: s.jwksURL, Issuer: s.jwtIssuer, Audience: s.jwtAudience,
+		AccountClaim: s.jwtAccountClaim, Logger: d.log, Metrics: d.metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("prepare tokens: %w", err)
+	}
+	if d.pool, err = notifier.OpenPool(ctx, s.databaseURL); err != nil {
+		return err
+	}
+	d.hub = wsroom.NewHub(wsroom.HubConfig{Metrics: d.metrics, Logger: d.log})
+	d.metrics.watch(d.hub)
+	d.releaser = notifier.NewReleaser(d.pool, d.metrics, d.log)
+	d.retention = notifier.NewRetention(d.pool, s.retention, d.metrics, d.log)
+	d.feed = notifier.NewFeed(d.pool, d.hub, d.loader(), d.releaser, s.pollInterval, d.metrics, d.log)
+	d.listener, err = notifier.NewListener(s.direct(), d.feed, d.metrics, d.log)
+	return err
+}
+
+func (d *daemon) loader() *notifier.Loader { return notifier.NewLoader(d.pool, d.metrics, d.log) }
+
+func (d *daemon) socketHandler() http.Handler {
+	s := d.settings
+	return wsroom.NewHandler(d.hub, tokens{d.verifier}, notifier.NewLog(d.pool, d.loader(), s.replayLimit), wsroom.HandlerConfig{
+		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken,
+		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, Logger: d.log, Metrics: d.metrics,
+	})
+}
+
+func (d *daemon) server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug), // broken handshakes of strangers
+	}
+}
+
+func (d *daemon) listen(ctx context.Context) error {
+	var config net.ListenConfig
+	var err error
+	if d.publicAddr, err = config.Listen(ctx, "tcp", d.settings.addr); err != nil {
+		return fmt.Errorf("open the public address (--addr): %w", err)
+	}
+	if d.adminAddr, err = config.Listen(ctx, "tcp", d.settings.adminAddr); err != nil {
+		return errors.Join(fmt.Errorf("open the admin address (--admin-addr): %w", err), d.publicAddr.Close())
+	}
+	return nil
+}
+
+// run serves until ctx ends, then drains, and returns when nothing of the daemon is left.
+func (d *daemon) run(ctx context.Context) error {
+	defer d.pool.Close()
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, working := errgroup.WithContext(working)
+	for _, part := range []func(context.Context) error{
+		d.feed.Run, d.listener.Run, d.releaser.Run, d.retention.Run, d.verifier.Run,
+	} {
+		group.Go(func() error { return part(working) })
+	}
+	group.Go(func() error { return serveHTTP(d.public, d.publicAddr) })
+	group.Go(func() error { return serveHTTP(d.admin, d.adminAddr) })
+	d.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", d.publicAddr.Addr().String()),
+		slog.String("admin_addr", d.adminAddr.Addr().String()), slog.String("database", redactDSN(d.settings.databaseURL)))
+
+	select {
+	case <-ctx.Done():
+	case <-working.Done(): // a part failed: the others cannot go on without it
+	}
+	err := d.shutDown(working)
+	stop()
+	return errors.Join(group.Wait(), err)
+}
+
+// shutDown in stages: not ready; no new connections; every socket told to come back, while events still flow;
+// then the admin address. The feed ends last, with its context.
+func (d *daemon) shutDown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), d.settings.drain+drainGrace, errors.New("the drain took too long"))
+	defer cancel()
+	d.draining.Store(true)
+	d.log.LogAttrs(ctx, slog.LevelInfo, "draining", slog.Int("connections", d.hub.Stats().Members), slog.Duration("over", d.settings.drain))
+	err := d.publicAddr.Close()
+	if drainErr := d.hub.Drain(ctx, d.settings.drain); drainErr != nil {
+		d.log.LogAttrs(ctx, slog.LevelWarn, "drain_incomplete", slog.Any("error", drainErr))
+	}
+	err = errors.Join(err, d.public.Shutdown(ctx), d.admin.Shutdown(ctx))
+	d.log.LogAttrs(ctx, slog.LevelInfo, "stopped")
+	return err
+}
+
+// serveHTTP ends without an error when its address is closed on purpose.
+func serveHTTP(server *http.Server, listener net.Listener) error {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// tokens makes the verifier what the rooms ask for.
+type tokens struct{ verifier *auth.Verifier }
+
+// Authenticate implements wsroom.Authenticator.
+func (t tokens) Authenticate(ctx context.Context, token string) (account, subject string, expiresAt time.Time, err error) {
+	id, err := t.verifier.Verify(ctx, token)
+	return id.Account, id.Subject, id.ExpiresAt, err
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"notifier/auth"
+	"notifier/cmd/notifier/demo"
+	"notifier/sql"
+	"notifier/sql/postgres"
+)
+
+// The demo's roles: the owner of the tables migrates, the application writes, and the daemon has its own.
+const (
+	demoDatabase = "clinic"
+	demoOwner    = "clinic"
+	demoApp      = "clinic_app"
+	demoRuntime  = "notifier_runtime"
+	demoAddr     = "127.0.0.1:8080"
+)
+
+func newDemoCommand() *cobra.Command {
+	var (
+		addr string
+		logs logSettings
+	)
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "A private PostgreSQL, a demo clinic, the daemon and a page to look at",
+		Long: `demo starts a PostgreSQL of its own from this machine's binaries, in a temporary folder,
+fills it with a clinic of today, migrates, serves, and prints the address of a page: the
+waiting list of a reception desk. Its buttons change a status with a plain SQL UPDATE, as
+the clinic's own application would. Ctrl-C ends and removes everything.`,
+		Example: `  notifier demo
+  notifier demo --addr 0.0.0.0:8080     # to open the page on a phone, too`,
+		Args: noArguments,
+	}
+	s := newSettings(cmd)
+	s.text(&addr, "addr", demoAddr, "address of the page; another port is taken when the default one is in use", isListenAddress).flagOnly = true
+	logs.register(s)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := s.load(); err != nil {
+			return err
+		}
+		if !cmd.Flags().Changed("log-level") {
+			logs.level = slog.LevelWarn // the page is what to look at
+		}
+		if !cmd.Flags().Changed("addr") {
+			addr = freeAddr(cmd.Context(), addr)
+		}
+		return runDemo(cmd.Context(), addr, newLogger(logs.level, logs.format, cmd.ErrOrStderr()), cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	return cmd
+}
+
+// freeAddr is addr, or any port of its host when somebody else listens there.
+func freeAddr(ctx context.Context, addr string) string {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = l.Close() // it was only to try
+	return addr
+}
+
+// runDemo shows the page until ctx ends, which is the normal end.
+func runDemo(ctx context.Context, addr string, log *slog.Logger, stdout, stderr io.Writer) (err error) {
+	fmt.Fprintln(stderr, "Starting a private PostgreSQL in a temporary folder…")
+	server, err := postgres.Start(ctx, postgres.Options{})
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	if err := demoClinic(ctx, server, log); err != nil {
+		return interrupted(ctx, err)
+	}
+	app, err := pgxpool.New(ctx, server.URL(demoApp, demoDatabase))
+	if err != nil {
+		return fmt.Errorf("open the clinic's database: %w", err)
+	}
+	defer app.Close()
+
+	secret := []byte(rand.Text())
+	site := demo.New(demo.Config{DB: app, Logger: log, Token: func(account string) (string, error) {
+		return auth.Sign(secret, auth.Claims{Account: account, Subject: "recepcao", TTL: time.Hour})
+	}})
+	d, err := newDaemon(ctx, demoSettings(server, addr, secret), site.Handler(), log)
+	if err != nil {
+		return err
+	}
+	greet(stdout, stderr, d.publicAddr.Addr(), d.adminAddr.Addr(), server)
+	group, working := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.run(working) })
+	group.Go(func() error { return site.Run(working) })
+	err = group.Wait()
+	fmt.Fprintln(stderr, "\nStopping, and removing the database…")
+	return interrupted(ctx, err)
+}
+
+// interrupted makes Ctrl-C the demo's normal end.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// demoSettings are the daemon's defaults with the demo's database, and a Ctrl-C that does not take its time.
+func demoSettings(server *postgres.Server, addr string, secret []byte) serveSettings {
+	var settings serveSettings
+	settings.register(&cobra.Command{})
+	settings.databaseURL = server.URL(demoRuntime, demoDatabase)
+	settings.jwtSecret = string(secret)
+	settings.addr, settings.adminAddr = addr, "127.0.0.1:0"
+	settings.drain = 0
+	return settings
+}
+
+// demoClinic makes the database as a clinic has it: its tables and data, then notifier beside them.
+func demoClinic(ctx context.Context, server *postgres.Server, log *slog.Logger) error {
+	statements := []struct{ role, database, text string }{
+		{postgres.Superuser, "postgres", "CREATE ROLE " + demoOwner + " LOGIN CREATEROLE; CREATE ROLE " + demoApp + " LOGIN"},
+		{postgres.Superuser, "postgres", "CREATE DATABASE " + demoDatabase + " OWNER " + demoOwner},
+		{demoOwner, demoDatabase, sql.Clinic},
+		{demoOwner, demoDatabase, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + demoApp +
+			"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO " + demoApp},
+	}
+	for _, s := range statements {
+		if err := execute(ctx, server.URL(s.role, s.database), s.text); err != nil {
+			return fmt.Errorf("create the demo clinic: %w", err)
+		}
+	}
+	owner, err := pgxpool.New(ctx, server.URL(demoOwner, demoDatabase))
+	if err != nil {
+		return fmt.Errorf("open the clinic's database: %w", err)
+	}
+	defer owner.Close()
+	if err := demo.Seed(ctx, owner, time.Now()); err != nil {
+		return err
+	}
+	migrator, err := sql.New(sql.Config{URL: server.URL(demoOwner, demoDatabase), Logger: log})
+	if err != nil {
+		return err
+	}
+	_, err = migrator.Up(ctx)
+	return err
+}
+
+func execute(ctx context.Context, url, statements string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statements)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// greet says where to look; the address alone is on stdout, for scripts.
+func greet(stdout, stderr io.Writer, public, admin net.Addr, server *postgres.Server) {
+	fmt.Fprintf(stderr, `
+The clinic is open. Look at the waiting list, in as many windows as you like:
+
+`)
+	fmt.Fprintf(stdout, "  http://%s/\n", public)
+	fmt.Fprintf(stderr, `
+  metrics and health   http://%s/metrics  /readyz
+  the database         psql --host %s --username %s %s
+
+Ctrl-C ends and removes everything.
+`, admin, server.SocketDir(), demoApp, demoDatabase)
+}

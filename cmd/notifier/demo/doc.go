@@ -1,0 +1,20 @@
+// Package demo is the clinic that `notifier demo` shows: invented data, and the
+// waiting list of a reception desk that a visitor opens in as many windows as
+// he likes.
+//
+// The package plays the clinic's own application and nothing more. It reads
+// and writes the clinic's tables with plain SQL, under the clinic's own
+// database role, and knows nothing of notifier's schema or packages: what a
+// window learns about a finished appointment it learns from the daemon, over
+// the WebSocket, or not at all. That is what makes the page a proof rather
+// than a picture: a button commits an UPDATE and leaves the row where it is;
+// the row goes when the event comes back.
+//
+// The command owns everything around it: the private PostgreSQL, the
+// migrations, the daemon and the listener that [Site.Handler] is mounted on,
+// which must be the one that serves the WebSocket too (the page connects to
+// its own origin).
+//
+// Nothing here is meant for patients who exist: the API hands a token to
+// whoever asks for one.
+package demo

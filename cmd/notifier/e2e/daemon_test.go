@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"notifier/sql/pgtest"
+)
+
+// What the end-to-end tests sign with. Long and odd, so that it is found wherever it leaks to.
+const e2eSecret = "e2e-secret-4f1c9a7be02d58d36a"
+
+// e2ePatience bounds every wait. It is no measurement: on a loaded machine things take their time.
+const e2ePatience = 20 * time.Second
+
+var binary struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// notifierBinary builds the real program once, with the race detector.
+func notifierBinary(t testing.TB) string {
+	t.Helper()
+	binary.once.Do(func() {
+		dir, err := os.MkdirTemp("", "notifier-bin-")
+		if err != nil {
+			binary.err = err
+			return
+		}
+		binary.path = filepath.Join(dir, "notifier")
+		if out, err := exec.Command("go", "build", "-race", "-o", binary.path, "notifier/cmd/notifier").CombinedOutput(); err != nil {
+			binary.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	if binary.err != nil {
+		t.Fatalf("build notifier: %v", binary.err)
+	}
+	return binary.path
+}
+
+// removeBinary is for TestMain.
+func removeBinary() {
+	if binary.path != "" {
+		_ = os.RemoveAll(filepath.Dir(binary.path)) // a temporary folder
+	}
+}
+
+// process is a `notifier serve` under test.
+type process struct {
+	t     testing.TB
+	cmd   *exec.Cmd
+	logs  *logTail
+	addr  string
+	admin string
+	ended chan error
+}
+
+// serve starts the daemon on a database and returns when it has opened its addresses.
+func serve(t testing.TB, db *pgtest.DB, flags ...string) *process {
+	t.Helper()
+	args := append([]string{
+		"serve", "--database-url", db.URL(pgtest.Runtime), "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
+		"--log-level", "debug", "--log-format", "json", "--drain", "100ms",
+	}, flags...)
+	p := &process{t: t, logs: newLogTail(), ended: make(chan error, 1)}
+	p.cmd = exec.Command(notifierBinary(t), args...)
+	p.cmd.Env = append(os.Environ(), "NOTIFIER_JWT_SECRET="+e2eSecret, "GORACE=halt_on_error=1")
+	p.cmd.Stderr = p.logs
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(p.kill)
+	line := p.logs.await(t, "serving")
+	p.addr, p.admin = line["addr"].(string), line["admin_addr"].(string)
+	return p
+}
+
+// serveReady is serve, and waits for the feed.
+func serveReady(t testing.TB, db *pgtest.DB, flags ...string) *process {
+	t.Helper()
+	p := serve(t, db, flags...)
+	p.awaitReady()
+	return p
+}
+
+func (p *process) awaitReady() {
+	p.t.Helper()
+	p.logs.await(p.t, "feed_open")
+	p.logs.await(p.t, "listener_up")
+}
+
+// kill ends a daemon that the test has not ended itself.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	select {
+	case <-p.ended:
+	case <-time.After(e2ePatience):
+	}
+}
+
+// stop sends SIGTERM and returns how the daemon ended.
+func (p *process) stop() error {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		return err
+	case <-time.After(e2ePatience):
+		p.t.Fatalf("the daemon does not end; its log: %s", p.logs.text())
+		return nil
+	}
+}
+
+func (p *process) get(path string) (status int, body string) {
+	p.t.Helper()
+	resp, err := http.Get("http://" + p.admin + path) //nolint:noctx // a test against loopback
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}

@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+)
+
+// logTail keeps what a daemon logs and wakes whoever waits for a line.
+type logTail struct {
+	mu    sync.Mutex
+	all   bytes.Buffer
+	part  []byte
+	lines []map[string]any
+	more  chan struct{}
+}
+
+func newLogTail() *logTail { return &logTail{more: make(chan struct{})} }
+
+// Write implements io.Writer for the process' stderr.
+func (l *logTail) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all.Write(p)
+	l.part = append(l.part, p...)
+	for {
+		line, rest, found := bytes.Cut(l.part, []byte("\n"))
+		if !found {
+			break
+		}
+		l.part = rest
+		var fields map[string]any
+		if json.Unmarshal(line, &fields) == nil { // what is not JSON (a race report) stays in the text
+			l.lines = append(l.lines, fields)
+		}
+	}
+	close(l.more)
+	l.more = make(chan struct{})
+	return len(p), nil
+}
+
+func (l *logTail) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
+func (l *logTail) find(event string) (map[string]any, chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		if line["msg"] == event {
+			return line, nil
+		}
+	}
+	return nil, l.more
+}
+
+// await returns the first line of an event, now or later.
+func (l *logTail) await(t testing.TB, event string) map[string]any {
+	t.Helper()
+	timeout := time.After(e2ePatience)
+	for {
+		line, more := l.find(event)
+		if line != nil {
+			return line
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			t.Fatalf("no log line %q; the log: %s", event, l.text())
+		}
+	}
+}

@@ -1,0 +1,14 @@
+package e2e
+
+import (
+	"os"
+	"testing"
+
+	"notifier/sql/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	status := pgtest.Tests{M: m}.Run()
+	removeBinary()
+	os.Exit(status)
+}

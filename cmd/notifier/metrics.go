@@ -1,0 +1,148 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"notifier/wsroom"
+)
+
+// metrics implements what the packages declare, on a Prometheus registry of the daemon's own. No label ever
+// holds an account.
+type metrics struct {
+	registry *prometheus.Registry
+
+	events      *prometheus.CounterVec
+	tombstones  prometheus.Counter
+	delay       prometheus.Histogram
+	pumpTime    prometheus.Histogram
+	bells       *prometheus.CounterVec
+	listenerUp  prometheus.Gauge
+	reconnects  prometheus.Counter
+	releases    *prometheus.CounterVec
+	pruned      prometheus.Counter
+	deliveries  *prometheus.CounterVec
+	evictions   *prometheus.CounterVec
+	closes      *prometheus.CounterVec
+	replays     *prometheus.CounterVec
+	keyFetches  *prometheus.CounterVec
+	connections *prometheus.Desc
+	rooms       *prometheus.Desc
+}
+
+const metricsPrefix = "notifier_"
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry:    prometheus.NewRegistry(),
+		events:      counters("events_total", "Events read from the log: delivered to members here, or nobody.", "outcome"),
+		tombstones:  counter("tombstones_total", "Events sent without the appointment's data: gone, moved, or not loaded."),
+		delay:       histogram("commit_to_delivery_seconds", "From the change of the row to the members' queues."),
+		pumpTime:    histogram("pump_seconds", "Duration of one call of notifier.pump."),
+		bells:       counters("bells_total", "Notifications heard: ok, event (another daemon's pump) or garbage.", "outcome"),
+		listenerUp:  prometheus.NewGauge(prometheus.GaugeOpts{Name: metricsPrefix + "listener_up", Help: "1 while the bells are heard."}),
+		reconnects:  counter("listener_reconnects_total", "Times that the listening connection was lost."),
+		releases:    counters("releases_total", "Effects settled (released, was_free, guarded, gone), and passes that failed.", "outcome"),
+		pruned:      counter("pruned_events_total", "Events removed by the retention."),
+		deliveries:  counters("deliveries_total", "Events written to connections.", "protocol"),
+		evictions:   counters("evictions_total", "Members evicted because a limit of their queue was reached.", "cause"),
+		closes:      counters("closes_total", "Connections ended, by close code.", "code"),
+		replays:     counters("replays_total", "Answers to a client's cursor.", "outcome"),
+		keyFetches:  counters("jwks_fetches_total", "Fetches of the JWKS: ok or failed.", "outcome"),
+		connections: prometheus.NewDesc(metricsPrefix+"connections", "Connections open now.", []string{"protocol"}, nil),
+		rooms:       prometheus.NewDesc(metricsPrefix+"rooms", "Accounts with a connection here.", nil, nil),
+	}
+	m.registry.MustRegister(m.events, m.tombstones, m.delay, m.pumpTime, m.bells, m.listenerUp, m.reconnects, m.releases,
+		m.pruned, m.deliveries, m.evictions, m.closes, m.replays, m.keyFetches,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildGauge())
+	return m
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: metricsPrefix + name, Help: help})
+}
+
+func counters(name, help, label string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricsPrefix + name, Help: help}, []string{label})
+}
+
+// histogram has buckets from half a millisecond, below which nothing happens, to half a minute.
+func histogram(name, help string) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: metricsPrefix + name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17),
+	})
+}
+
+func buildGauge() prometheus.Collector {
+	b := thisBuild()
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: metricsPrefix + "build_info", Help: "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": b.version, "commit": b.commit, "go": b.goVersion},
+	})
+	g.Set(1)
+	return g
+}
+
+// The events of package notifier.
+
+func (m *metrics) BellHeard(outcome string)         { m.bells.WithLabelValues(outcome).Inc() }
+func (m *metrics) ListenerReconnected()             { m.reconnects.Inc() }
+func (m *metrics) Pumped(_ int, took time.Duration) { m.pumpTime.Observe(took.Seconds()) }
+func (m *metrics) Handled(outcome string)           { m.events.WithLabelValues(outcome).Inc() }
+func (m *metrics) Tombstone()                       { m.tombstones.Inc() }
+func (m *metrics) Delay(d time.Duration)            { m.delay.Observe(d.Seconds()) }
+func (m *metrics) Released(outcome string)          { m.releases.WithLabelValues(outcome).Inc() }
+func (m *metrics) Pruned(events int)                { m.pruned.Add(float64(events)) }
+func (m *metrics) ListenerUp(up bool) {
+	if up {
+		m.listenerUp.Set(1)
+	} else {
+		m.listenerUp.Set(0)
+	}
+}
+
+// The events of package wsroom.
+
+func (m *metrics) Joined(string) {} // the gauges are read from the hub
+func (m *metrics) Left(string)   {}
+func (m *metrics) Delivered(protocol string, n int) {
+	m.deliveries.WithLabelValues(protocol).Add(float64(n))
+}
+func (m *metrics) Evicted(cause string)    { m.evictions.WithLabelValues(cause).Inc() }
+func (m *metrics) Closed(code int)         { m.closes.WithLabelValues(strconv.Itoa(code)).Inc() }
+func (m *metrics) Replayed(outcome string) { m.replays.WithLabelValues(outcome).Inc() }
+
+// KeysRefreshed is the event of package auth.
+func (m *metrics) KeysRefreshed(ok bool) {
+	outcome := "failed"
+	if ok {
+		outcome = "ok"
+	}
+	m.keyFetches.WithLabelValues(outcome).Inc()
+}
+
+// watch makes the hub's numbers gauges, read at every scrape.
+func (m *metrics) watch(hub *wsroom.Hub) { m.registry.MustRegister(&hubCollector{m, hub}) }
+
+type hubCollector struct {
+	metrics *metrics
+	hub     *wsroom.Hub
+}
+
+// Describe implements prometheus.Collector.
+func (c *hubCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.metrics.connections
+	ch <- c.metrics.rooms
+}
+
+// Collect implements prometheus.Collector.
+func (c *hubCollector) Collect(ch chan<- prometheus.Metric) {
+	stats := c.hub.Stats()
+	for protocol, n := range stats.Protocols {
+		ch <- prometheus.MustNewConstMetric(c.metrics.connections, prometheus.GaugeValue, float64(n), protocol)
+	}
+	ch <- prometheus.MustNewConstMetric(c.metrics.rooms, prometheus.GaugeValue, float64(stats.Rooms))
+}

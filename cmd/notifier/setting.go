@@ -1,0 +1,201 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// settings are what one command takes from its user. A value is kept as text until load, so that a
+// command can name everything that is wrong at once instead of the first thing that a parser meets.
+//
+// The targets hold their defaults from the moment they are registered; only load looks at flags, the
+// environment and files. load may be called again (files can have changed): after a failed load, the
+// targets are partly new, so a daemon that reloads loads into a copy.
+type settings struct {
+	flags     *pflag.FlagSet
+	cmd       *cobra.Command
+	list      []*setting
+	needOneOf [][2]*setting
+}
+
+// setting is one of them. It is its own flag: what pflag sets is only collected here.
+type setting struct {
+	name     string   // the flag, without dashes
+	kind     string   // what stands for the value in --help
+	fallback string   // the default, written as a user would write it
+	help     string   // without the variable, which add appends
+	choices  []string // for shell completion
+	example  string   // set: must be given, and this is what it may look like
+	secret   bool     // never printed, and readable from a file
+	repeats  bool     // every occurrence counts, not only the last one
+	flagOnly bool     // no variable: an argument of this call rather than a property of the installation
+
+	given []string // in the order of the command line
+	apply func(text string) error
+}
+
+// newSettings is for the flags of one command.
+func newSettings(cmd *cobra.Command) *settings {
+	return newSettingsOn(cmd, cmd.Flags())
+}
+
+// newSharedSettings is for flags that all commands under cmd understand.
+func newSharedSettings(cmd *cobra.Command) *settings {
+	return newSettingsOn(cmd, cmd.PersistentFlags())
+}
+
+func newSettingsOn(cmd *cobra.Command, flags *pflag.FlagSet) *settings {
+	flags.SortFlags = false // help lists them as they are registered: the important ones first
+	return &settings{cmd: cmd, flags: flags}
+}
+
+// add registers v as a flag that ends in target. parse sees no empty text, except where there is a
+// default and the user took it away.
+func add[T any](s *settings, target *T, v *setting, parse func(text string) (T, error)) *setting {
+	v.apply = func(text string) error {
+		if text == "" && v.fallback == "" {
+			*target = *new(T)
+			return nil
+		}
+		value, err := parse(text)
+		if err == nil {
+			*target = value
+		}
+		return err
+	}
+	if err := v.apply(v.fallback); err != nil {
+		panic(fmt.Sprintf("the default of --%s: %v", v.name, err)) // the programmer's mistake, met by every test
+	}
+	flag := s.flags.VarPF(v, v.name, "", v.usage())
+	complete := cobra.NoFileCompletions
+	if v.kind == "bool" {
+		flag.NoOptDefVal = "true"
+	}
+	if len(v.choices) > 0 {
+		complete = cobra.FixedCompletions(v.choices, cobra.ShellCompDirectiveNoFileComp)
+	}
+	if err := s.cmd.RegisterFlagCompletionFunc(v.name, complete); err != nil {
+		panic(err) // only for a flag that does not exist
+	}
+	s.list = append(s.list, v)
+	return v
+}
+
+// load fills all targets: flag, then environment, then default. Its error is a *settingsError with
+// every fault there is.
+func (s *settings) load() error {
+	var faults []string
+	faulty := make(map[*setting]bool)
+	empty := make(map[*setting]bool)
+	for _, v := range s.list {
+		text, err := v.text()
+		if err == nil && text == "" && v.example != "" {
+			err = errors.New("is missing, for example " + v.example)
+		}
+		if err == nil {
+			err = v.apply(text)
+		}
+		if err != nil {
+			faults = append(faults, v.title()+" "+err.Error())
+		}
+		faulty[v], empty[v] = err != nil, text == ""
+	}
+	for _, pair := range s.needOneOf {
+		if a, b := pair[0], pair[1]; empty[a] && empty[b] && !faulty[a] && !faulty[b] {
+			faults = append(faults, fmt.Sprintf("%s or %s is missing: at least one of the two", a.title(), b.title()))
+		}
+	}
+	if len(faults) > 0 {
+		return &settingsError{faults: faults}
+	}
+	return nil
+}
+
+// text is what the user said, from the first place where anything is said. An empty variable says
+// nothing, because that is how Compose files and CI systems pass on what is not set.
+func (v *setting) text() (string, error) {
+	if len(v.given) > 0 {
+		return strings.Join(v.given, ","), nil
+	}
+	if v.flagOnly {
+		return v.fallback, nil
+	}
+	text := os.Getenv(v.variable())
+	if v.secret {
+		fromFile, err := readSecretFile(v.fileVariable(), text != "")
+		if err != nil || fromFile != "" {
+			return fromFile, err
+		}
+	}
+	if text == "" {
+		text = v.fallback
+	}
+	return text, nil
+}
+
+// variable is the name in the environment: NOTIFIER_PING_INTERVAL for --ping-interval.
+func (v *setting) variable() string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(v.name, "-", "_"))
+}
+
+func (v *setting) fileVariable() string { return v.variable() + "_FILE" }
+
+// variables are all the names that this setting reads.
+func (v *setting) variables() []string {
+	switch {
+	case v.flagOnly:
+		return nil
+	case v.secret:
+		return []string{v.variable(), v.fileVariable()}
+	}
+	return []string{v.variable()}
+}
+
+func (v *setting) usage() string {
+	switch {
+	case v.flagOnly:
+		return v.help
+	case v.secret:
+		return fmt.Sprintf("%s (env %s, or %s: the path of a file with it)", v.help, v.variable(), v.fileVariable())
+	}
+	return fmt.Sprintf("%s (env %s)", v.help, v.variable())
+}
+
+// title is how errors name a setting: everything the user could change.
+func (v *setting) title() string {
+	if names := v.variables(); len(names) > 0 {
+		return fmt.Sprintf("--%s (%s)", v.name, strings.Join(names, " or "))
+	}
+	return "--" + v.name
+}
+
+// String, Set and Type make a setting a pflag.Value. Help shows String before anything is set as the
+// default; nothing ever shows it afterwards, and a secret has no default.
+func (v *setting) String() string { return v.fallback }
+
+// Set collects and never fails: load judges.
+func (v *setting) Set(text string) error {
+	if !v.repeats {
+		v.given = v.given[:0]
+	}
+	v.given = append(v.given, text)
+	return nil
+}
+
+// Type is what --help puts in place of the value.
+func (v *setting) Type() string { return v.kind }
+
+// settingsError is everything that is wrong with the settings of a command, one line each.
+type settingsError struct{ faults []string }
+
+func (e *settingsError) Error() string {
+	if len(e.faults) == 1 {
+		return e.faults[0]
+	}
+	return fmt.Sprintf("%d settings have to change:\n  %s", len(e.faults), strings.Join(e.faults, "\n  "))
+}

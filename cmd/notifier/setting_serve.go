@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// serveSettings is everything that the daemon can be told. Registered on any command (a fresh
+// &cobra.Command{} will do) it holds the documented defaults.
+type serveSettings struct {
+	databaseSettings
+	identitySettings
+	logSettings
+	addr      string
+	adminAddr string
+
+	allowedOrigins   []string // canonical: lower case, no default port; empty means same origin only
+	allowQueryToken  bool
+	socketioRecovery bool
+	pingInterval     time.Duration
+	pingTimeout      time.Duration
+
+	retention    time.Duration
+	replayLimit  int
+	pollInterval time.Duration
+	drain        time.Duration
+
+	source *settings
+}
+
+func (s *serveSettings) register(cmd *cobra.Command) {
+	s.source = newSettings(cmd)
+	s.databaseSettings.register(s.source, "the runtime role")
+	s.source.text(&s.addr, "addr", ":8080", "public address: /ws and /socket.io/", isListenAddress)
+	s.source.text(&s.adminAddr, "admin-addr", "127.0.0.1:9090", "admin address: /livez, /readyz, /metrics, /debug/pprof/", isListenAddress)
+	s.registerVerifying(s.source)
+	s.source.items(&s.allowedOrigins, "allowed-origins", "origins of pages that may connect, as https://app.clinic.example or https://*.clinic.example; "+
+		"same origin only if empty", canonicalOrigin)
+	s.source.toggle(&s.allowQueryToken, "allow-query-token", "false", "accept tokens as ?access_token= and ?token=, where proxies log them")
+	s.source.toggle(&s.socketioRecovery, "socketio-recovery", "true", "connection state recovery for Socket.IO clients")
+	s.source.duration(&s.pingInterval, "ping-interval", "25s", "pause between the server's pings", atLeast(time.Millisecond))
+	s.source.duration(&s.pingTimeout, "ping-timeout", "20s", "how long a client may take to answer a ping", atLeast(time.Millisecond))
+	s.source.duration(&s.retention, "retention", "24h", "how long events can be replayed and held-back releases wait", atLeast(time.Second))
+	s.source.number(&s.replayLimit, "replay-limit", "10000", "most events that one client is replayed", atLeast(1))
+	s.source.duration(&s.pollInterval, "poll-interval", "50ms", "how often to look for events without having heard the bell", atLeast(time.Millisecond))
+	s.source.duration(&s.drain, "drain", "20s", "over how long the sockets are closed at shutdown", atLeast(time.Duration(0)))
+	s.logSettings.register(s.source)
+}
+
+// load reads flags, environment and files; its error names every fault.
+func (s *serveSettings) load() error { return s.source.load() }
+
+func isListenAddress(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return fmt.Errorf("%s is not host:port or :port", shown(text))
+	}
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number > 65535 {
+		return fmt.Errorf("%s has no port between 0 and 65535", shown(text))
+	}
+	return nil
+}
+
+// canonicalOrigin brings an origin into the one form in which browsers send it, so that comparing
+// bytes is enough. A star stands for part of a host name, or alone for every origin.
+func canonicalOrigin(text string) (string, error) {
+	if text == "*" {
+		return text, nil
+	}
+	text = strings.ToLower(text)
+	origin, err := url.Parse(text)
+	switch {
+	case err != nil, origin.Host == "", origin.Scheme != "http" && origin.Scheme != "https":
+		return "", fmt.Errorf("%s is not an origin like https://app.clinic.example", shown(text))
+	case origin.User != nil, origin.Path != "", origin.RawQuery != "", origin.Fragment != "":
+		return "", errors.New("an origin ends after host and port, without a slash")
+	}
+	defaultPort := map[string]string{"http": ":80", "https": ":443"}[origin.Scheme]
+	return origin.Scheme + "://" + strings.TrimSuffix(origin.Host, defaultPort), nil
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// contract is the table of settings that users hold on to: flag, variable, default as --help shows it.
+var contract = [][3]string{
+	{"database-url", "NOTIFIER_DATABASE_URL", ""},
+	{"direct-url", "NOTIFIER_DIRECT_URL", ""},
+	{"addr", "NOTIFIER_ADDR", ":8080"},
+	{"admin-addr", "NOTIFIER_ADMIN_ADDR", "127.0.0.1:9090"},
+	{"jwt-secret", "NOTIFIER_JWT_SECRET", ""},
+	{"jwks-url", "NOTIFIER_JWKS_URL", ""},
+	{"jwt-issuer", "NOTIFIER_JWT_ISSUER", ""},
+	{"jwt-audience", "NOTIFIER_JWT_AUDIENCE", ""},
+	{"jwt-account-claim", "NOTIFIER_JWT_ACCOUNT_CLAIM", "accountId"},
+	{"allowed-origins", "NOTIFIER_ALLOWED_ORIGINS", ""},
+	{"allow-query-token", "NOTIFIER_ALLOW_QUERY_TOKEN", "false"},
+	{"socketio-recovery", "NOTIFIER_SOCKETIO_RECOVERY", "true"},
+	{"ping-interval", "NOTIFIER_PING_INTERVAL", "25s"},
+	{"ping-timeout", "NOTIFIER_PING_TIMEOUT", "20s"},
+	{"retention", "NOTIFIER_RETENTION", "24h"},
+	{"replay-limit", "NOTIFIER_REPLAY_LIMIT", "10000"},
+	{"poll-interval", "NOTIFIER_POLL_INTERVAL", "50ms"},
+	{"drain", "NOTIFIER_DRAIN", "20s"},
+	{"log-level", "NOTIFIER_LOG_LEVEL", "info"},
+	{"log-format", "NOTIFIER_LOG_FORMAT", ""},
+}
+
+func TestServeHasTheSettingsOfTheContract(t *testing.T) {
+	cmd := &cobra.Command{}
+	new(serveSettings).register(cmd)
+	for _, row := range contract {
+		flag := cmd.Flags().Lookup(row[0])
+		if flag == nil {
+			t.Errorf("--%s is missing", row[0])
+			continue
+		}
+		if flag.DefValue != row[2] {
+			t.Errorf("--%s has the default %q, want %q", row[0], flag.DefValue, row[2])
+		}
+		v, ok := flag.Value.(*setting)
+		if !ok || v.variable() != row[1] || !strings.Contains(flag.Usage, row[1]) {
+			t.Errorf("--%s: its help does not name %s: %s", row[0], row[1], flag.Usage)
+		}
+	}
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if !slices.ContainsFunc(contract, func(row [3]string) bool { return row[0] == flag.Name }) {
+			t.Errorf("--%s is not in the contract", flag.Name)
+		}
+	})
+}
+
+func TestServeSettingsHoldTypedDefaults(t *testing.T) {
+	var got serveSettings
+	got.register(&cobra.Command{})
+	got.source = nil
+	want := serveSettings{
+		identitySettings: identitySettings{jwtAccountClaim: "accountId"},
+		logSettings:      logSettings{level: slog.LevelInfo},
+		addr:             ":8080",
+		adminAddr:        "127.0.0.1:9090",
+		socketioRecovery: true,
+		pingInterval:     25 * time.Second,
+		pingTimeout:      20 * time.Second,
+		retention:        24 * time.Hour,
+		replayLimit:      10000,
+		pollInterval:     50 * time.Millisecond,
+		drain:            20 * time.Second,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestServeNeedsADatabaseAndAKey(t *testing.T) {
+	var s serveSettings
+	s.register(&cobra.Command{})
+	err := s.load()
+	want := `2 settings have to change:
+  --database-url (NOTIFIER_DATABASE_URL or NOTIFIER_DATABASE_URL_FILE) is missing, for example postgres://notifier_runtime@127.0.0.1:5432/clinic
+  --jwt-secret (NOTIFIER_JWT_SECRET or NOTIFIER_JWT_SECRET_FILE) or --jwks-url (NOTIFIER_JWKS_URL) is missing: at least one of the two`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	t.Setenv("NOTIFIER_DATABASE_URL", "postgres://runtime@pooler:6432/clinic")
+	t.Setenv("NOTIFIER_JWKS_URL", "https://login.example.com/keys")
+	if err := s.load(); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.direct(); got != s.databaseURL {
+		t.Errorf("without a direct URL the listener goes to %q", redactDSN(got))
+	}
+	t.Setenv("NOTIFIER_DIRECT_URL", "postgres://runtime@db:5432/clinic")
+	if err := s.load(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := redactDSN(s.direct()), "runtime@db:5432/clinic"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestOriginsBecomeWhatBrowsersSend(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://app.clinic.example":     "https://app.clinic.example",
+		"HTTPS://App.Clinic.Example":     "https://app.clinic.example",
+		"https://app.clinic.example:443": "https://app.clinic.example",
+		"http://127.0.0.1:80":            "http://127.0.0.1",
+		"http://localhost:3000":          "http://localhost:3000",
+		"https://*.clinic.example":       "https://*.clinic.example",
+		"*":                              "*",
+		"https://app.clinic.example/":    "",
+		"https://app.clinic.example/ws":  "",
+		"https://u:p@app.clinic.example": "",
+		"app.clinic.example":             "",
+		"wss://app.clinic.example":       "",
+		"null":                           "",
+	} {
+		got, err := canonicalOrigin(text)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestListenAddressesNeedAPort(t *testing.T) {
+	for text, want := range map[string]bool{
+		":8080": true, "127.0.0.1:0": true, "[::1]:9090": true, "localhost:80": true,
+		"8080": false, "127.0.0.1": false, ":http": false, ":65536": false, ":-1": false, "::1:80": false, "": false,
+	} {
+		if err := isListenAddress(text); (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package wsroom
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"notifier/wsroom/socket"
+)
+
+// Authenticator turns a token into an identity. Its errors have a method Code() string that says what to tell the client: token_invalid,
+// token_expired, keys_unavailable; the rest of an error is for the log and must not contain the token.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string) (account, subject string, expiresAt time.Time, err error)
+}
+
+// Log answers replays: it calls yield in order for each event of the account after the cursor with seq <= upTo. It answers recovered=false if
+// the cursor is malformed, unknown, of the future, too old, or if too much was missed; then it must not have called yield: never a part. A
+// Log that knows the seq of a cursor should also have the method
+//
+//	Seq(cursor string) (seq int64, ok bool)
+//
+// so that a client whose cursor comes from a server that is ahead of this one is not sent again what it has had there.
+type Log interface {
+	Replay(ctx context.Context, account, cursor string, upTo int64, yield func(id string, seq int64, event string, data []byte)) (recovered bool, err error)
+}
+
+// HandlerConfig is the conduct of /ws. Zero values stand for what the comments say.
+type HandlerConfig struct {
+	AllowedOrigins  []string      // see ParseOrigins; none: the same origin only
+	AllowQueryToken bool          // ?access_token= and ?token=
+	PingInterval    time.Duration // 25 s
+	PingTimeout     time.Duration // 20 s
+	AuthTimeout     time.Duration // 10 s for the first message, and for the Authenticator
+	ReadLimit       int           // 16 KiB
+	CursorRefresh   time.Duration // 3 minutes
+	Logger          *slog.Logger
+	Metrics         Metrics
+}
+
+// handler serves /ws.
+type handler struct {
+	HandlerConfig
+	hub     *Hub
+	authn   Authenticator
+	log     Log
+	origins Origins
+	began   time.Time // what is not about wall clocks is counted from here: 8 bytes instead of 24 per instant
+}
+
+// NewHandler serves the plain protocol to members of the hub's rooms. A pattern of AllowedOrigins that ParseOrigins refuses allows nobody: check
+// them where settings are read.
+func NewHandler(hub *Hub, authn Authenticator, log Log, cfg HandlerConfig) http.Handler {
+	orElse := func(d *time.Duration, fallback time.Duration) {
+		if *d <= 0 {
+			*d = fallback
+		}
+	}
+	orElse(&cfg.PingInterval, 25*time.Second)
+	orElse(&cfg.PingTimeout, 20*time.Second)
+	orElse(&cfg.AuthTimeout, 10*time.Second)
+	orElse(&cfg.CursorRefresh, 3*time.Minute)
+	if cfg.ReadLimit <= 0 {
+		cfg.ReadLimit = 16 << 10
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = noMetrics{}
+	}
+	origins, err := ParseOrigins(cfg.AllowedOrigins)
+	if err != nil {
+		cfg.Logger.Error("origin patterns refused", slog.Any("error", err))
+	}
+	return &handler{HandlerConfig: cfg, hub: hub, authn: authn, log: log, origins: origins, began: time.Now()}
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "this is a WebSocket: GET only", http.StatusMethodNotAllowed)
+		return
+	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, "this is a WebSocket: connect with ws:// or wss:// (RFC 6455)", http.StatusUpgradeRequired)
+		return
+	}
+	s := &session{handler: h}
+	var err error
+	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: []string{Subprotocol}, ReadLimit: h.ReadLimit, OnControl: s.control})
+	if err != nil {
+		h.Logger.Debug("websocket handshake refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
+		return
+	}
+	if reason := h.admit(s, r); reason != nil {
+		s.refuse(reason)
+		return
+	}
+	s.run(handshakeToken(r, h.AllowQueryToken), r.URL.Query().Get("cursor"))
+}
+
+// admit attaches the session to the hub, or says why not. The handshake is accepted all the same, because a browser shows the page neither
+// status nor body of a refused one, but does show a close code.
+func (h *handler) admit(s *session, r *http.Request) *Ending {
+	if !h.origins.Allowed(r) {
+		return OriginForbidden
+	}
+	return refusal(h.hub.attach(&s.member, Plain, s))
+}
+
+// refusal is what to tell a client that the hub does not take.
+func refusal(err error) *Ending {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrDraining):
+		return Restart
+	}
+	return Unavailable
+}
+
+// now is the time since the handler began: it only serves to be compared.
+func (h *handler) now() time.Duration { return time.Since(h.began) }

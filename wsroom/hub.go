@@ -1,0 +1,107 @@
+package wsroom
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+)
+
+// Why Attach and Join refuse. Unavailable and Restart are what to tell the client.
+var (
+	ErrUnavailable = errors.New("wsroom: the feed is not running")
+	ErrDraining    = errors.New("wsroom: the hub is draining")
+)
+
+// HubConfig is how much may wait for a member, and who is told.
+type HubConfig struct {
+	MaxMessages int // 4096
+	MaxBytes    int // 4 MiB; a single message may be larger
+	Metrics     Metrics
+	Logger      *slog.Logger
+}
+
+// Hub holds the rooms: "orders.account.<id>", keyed by the account id alone. One feed publishes into it; connections come and go.
+//
+// Two locks: mu for who is in which room and for the position, held for moments; and each member's own for its queue. Nothing blocks and
+// nothing is written while either is held.
+type Hub struct {
+	maxMessages int
+	maxBytes    int
+	metrics     Metrics
+	logger      *slog.Logger
+
+	publishing sync.Mutex // the feed is one goroutine: this only makes a second one safe
+	audience   []*Member  // scratch of Publish
+
+	mu        sync.Mutex
+	opened    bool // Open was called
+	available bool
+	draining  bool
+	position  place
+	settled   settlement
+	rooms     map[string][]*Member
+	waiting   map[*Member]struct{} // attached, not in a room
+	members   int                  // in rooms
+	claimed   map[string]struct{}  // what Claim returned last; never changed, replaced
+	arrived   bool                 // an account came that is not in claimed
+	departed  int                  // accounts in claimed that are no longer here
+	empty     chan struct{}        // closed when draining and nobody is left
+}
+
+// place is a position in the stream and the cursor that names it.
+type place struct {
+	seq    int64
+	cursor string
+}
+
+// NewHub makes a hub. It is not available before Open.
+func NewHub(cfg HubConfig) *Hub {
+	h := &Hub{
+		maxMessages: cfg.MaxMessages,
+		maxBytes:    cfg.MaxBytes,
+		metrics:     cfg.Metrics,
+		logger:      cfg.Logger,
+		rooms:       make(map[string][]*Member),
+		waiting:     make(map[*Member]struct{}),
+		claimed:     make(map[string]struct{}),
+		empty:       make(chan struct{}),
+	}
+	if h.maxMessages <= 0 {
+		h.maxMessages = 4096
+	}
+	if h.maxBytes <= 0 {
+		h.maxBytes = 4 << 20
+	}
+	if h.metrics == nil {
+		h.metrics = noMetrics{}
+	}
+	if h.logger == nil {
+		h.logger = slog.New(slog.DiscardHandler)
+	}
+	return h
+}
+
+// Stats is what gauges need.
+type Stats struct {
+	Available bool
+	Members   int // in rooms
+	Waiting   int // connected, not yet in a room
+	Rooms     int
+	Protocols map[string]int // members by protocol, those waiting included
+}
+
+// Stats counts, under the lock and once per scrape.
+func (h *Hub) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := Stats{Available: h.available && !h.draining, Members: h.members, Waiting: len(h.waiting), Rooms: len(h.rooms), Protocols: make(map[string]int)}
+	for m := range h.waiting {
+		s.Protocols[m.protocol.name]++
+	}
+	for _, room := range h.rooms {
+		for _, m := range room {
+			s.Protocols[m.protocol.name]++
+		}
+	}
+	return s
+}

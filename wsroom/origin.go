@@ -1,0 +1,65 @@
+package wsroom
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Origins says which web pages may connect. The zero value allows the server's own only. A request without Origin does not come from a browser
+// and is always allowed: what protects an account is its token, and the Origin only keeps foreign pages from using it.
+type Origins struct {
+	any      bool
+	patterns []originPattern
+}
+
+// originPattern is scheme://host, or scheme://*.domain for every host below a domain, in lower case, the port included.
+type originPattern struct {
+	scheme string
+	host   string // exact, or, with below, the suffix ".domain"
+	below  bool
+}
+
+// ParseOrigins reads patterns such as https://app.clinica.com.br, https://*.clinica.com.br, http://localhost:3000; or "*" for any page at all.
+func ParseOrigins(patterns []string) (Origins, error) {
+	var origins Origins
+	for _, pattern := range patterns {
+		if pattern == "*" {
+			origins.any = true
+			continue
+		}
+		scheme, host, found := strings.Cut(strings.ToLower(pattern), "://")
+		p := originPattern{scheme: scheme, host: host}
+		if rest, wild := strings.CutPrefix(host, "*."); wild {
+			p.host, p.below = "."+rest, true
+		}
+		if !found || scheme == "" || strings.Trim(p.host, ".") == "" || strings.ContainsAny(p.host, "*/?#@ ") {
+			return Origins{}, fmt.Errorf("parse origin pattern %q: expected scheme://host, scheme://*.domain or *", pattern)
+		}
+		origins.patterns = append(origins.patterns, p)
+	}
+	return origins, nil
+}
+
+// Allowed judges a request by its Origin. Behind a proxy that ends TLS the scheme is not known, so "same origin" compares the host and port.
+func (o Origins) Allowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || o.any {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false // "null" among them: a sandboxed frame, a file
+	}
+	if strings.EqualFold(u.Host, r.Host) {
+		return true
+	}
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	for _, p := range o.patterns {
+		if p.scheme == scheme && (p.host == host || p.below && strings.HasSuffix(host, p.host) && len(host) > len(p.host)) {
+			return true
+		}
+	}
+	return false
+}

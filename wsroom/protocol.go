@@ -1,0 +1,133 @@
+package wsroom
+
+import "notifier/wsroom/socket"
+
+// Event is what a room's members are told. ID is opaque here; Seq orders the events of this server's stream.
+type Event struct {
+	ID   string
+	Seq  int64
+	Name string
+	Data []byte // JSON, compact
+}
+
+// Protocol is a wire protocol: how an event, and the cursor for idle clients, become the payload of a text frame. Its identity is its address,
+// so make one and share it.
+type Protocol struct {
+	name         string
+	appendEvent  func(dst []byte, ev Event) []byte
+	appendCursor func(dst []byte, cursor string) []byte
+}
+
+// NewProtocol makes a protocol from the functions that append its payloads. The name is a label of metrics.
+func NewProtocol(name string, appendEvent func(dst []byte, ev Event) []byte, appendCursor func(dst []byte, cursor string) []byte) *Protocol {
+	return &Protocol{name: name, appendEvent: appendEvent, appendCursor: appendCursor}
+}
+
+// Name is the label of metrics.
+func (p *Protocol) Name() string { return p.name }
+
+// AppendFrame appends an event as a whole WebSocket frame: for replays, which are read for one member and shared with nobody.
+func (p *Protocol) AppendFrame(dst []byte, ev Event) []byte {
+	return socket.AppendTextFunc(dst, func(dst []byte) []byte { return p.appendEvent(dst, ev) })
+}
+
+// event encodes an event, to be shared by all members of this protocol.
+func (p *Protocol) event(ev Event) *Message {
+	size := len(ev.Data) + len(ev.ID) + len(ev.Name) + 64
+	m := newMessage(size, func(dst []byte) []byte { return p.appendEvent(dst, ev) })
+	m.seq = ev.Seq
+	return m
+}
+
+// cursor encodes the refreshed cursor of idle members.
+func (p *Protocol) cursor(cursor string) *Message {
+	return newMessage(len(cursor)+64, func(dst []byte) []byte { return p.appendCursor(dst, cursor) })
+}
+
+// Message is one encoded message, a whole WebSocket frame, shared by all members that it is queued for. Nobody may change its bytes.
+type Message struct {
+	seq     int64 // 0: not an event
+	frame   []byte
+	payload int // offset in frame
+}
+
+// NewMessage is a message that is not an event: it is never skipped and moves nobody's position.
+func NewMessage(payload []byte) *Message {
+	return newMessage(len(payload), func(dst []byte) []byte { return append(dst, payload...) })
+}
+
+func newMessage(size int, build func(dst []byte) []byte) *Message {
+	frame := socket.AppendTextFunc(make([]byte, 0, socket.MaxHeader+size), build)
+	payload := 2
+	switch frame[1] {
+	case 126:
+		payload = 4
+	case 127:
+		payload = socket.MaxHeader
+	}
+	return &Message{frame: frame, payload: payload}
+}
+
+// Seq is the event's, or 0.
+func (m *Message) Seq() int64 { return m.seq }
+
+// Frame is the whole WebSocket frame.
+func (m *Message) Frame() []byte { return m.frame }
+
+// Payload is what the frame carries: for transports that are not a WebSocket.
+func (m *Message) Payload() []byte { return m.frame[m.payload:] }
+
+// encodings holds what one thing became in each protocol that has a member asking for it. There are two protocols: a scan beats a map.
+type encodings struct {
+	made [4]encoding
+	n    int
+}
+
+type encoding struct {
+	protocol *Protocol
+	message  *Message
+}
+
+func (e *encodings) find(p *Protocol) *Message {
+	for _, made := range e.made[:e.n] {
+		if made.protocol == p {
+			return made.message
+		}
+	}
+	return nil
+}
+
+// keep remembers a message. Past four protocols nothing is remembered: the others encode for each member.
+func (e *encodings) keep(p *Protocol, m *Message) *Message {
+	if e.n < len(e.made) {
+		e.made[e.n] = encoding{p, m}
+		e.n++
+	}
+	return m
+}
+
+// publication is an event on its way to a room's members.
+type publication struct {
+	Event
+	encodings
+}
+
+func (b *publication) message(p *Protocol) *Message {
+	if m := b.find(p); m != nil {
+		return m
+	}
+	return b.keep(p, p.event(b.Event))
+}
+
+// settlement is the place that idle members may be told.
+type settlement struct {
+	place
+	encodings
+}
+
+func (s *settlement) message(p *Protocol) *Message {
+	if m := s.find(p); m != nil {
+		return m
+	}
+	return s.keep(p, p.cursor(s.cursor))
+}

@@ -1,0 +1,223 @@
+package wsroom
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"notifier/wsroom/socket"
+)
+
+var (
+	errNotJSON     = errors.New("not a JSON object with these keys")
+	errUnknownType = errors.New("unknown type")
+)
+
+// errEnded is the reader's error when it was we who ended the session.
+var errEnded = errors.New("session ended")
+
+// session is one connection of the plain protocol. While nothing happens it is one goroutine, the reader, which also tears it down. Others come and
+// go: a writer while something is queued, an opener while a token is checked and missed events are replayed, the timer.
+//
+// Everything that ends a session is said to the member (End); the writer finds it behind what it still has to write, tells the client and
+// closes the sending half; the reader sees the client answer, or its time end, and leaves.
+type session struct {
+	member  Member
+	handler *handler
+	conn    *socket.Conn
+	work    sync.WaitGroup // writer and opener
+	bucket  bucket         // the reader's
+
+	mu     sync.Mutex
+	timer  *time.Timer
+	closed bool               // no timer, no opener any more
+	busy   context.CancelFunc // of the opener or renewal under way
+	cause  error              // of the ending, for the log
+	due
+}
+
+// run starts the reader, on a goroutine of its own so that the one of net/http, whose stack has grown, ends. A token that came with the
+// handshake is checked here; net/http waits for nothing else.
+func (s *session) run(token, cursor string) {
+	h := s.handler
+	s.mu.Lock()
+	if token == "" {
+		s.authBy = h.now() + h.AuthTimeout
+		s.cursor = cursor
+	}
+	s.arm()
+	s.mu.Unlock()
+	var ctx context.Context
+	if token != "" {
+		ctx = s.begin()
+	}
+	go s.read()
+	if ctx != nil {
+		s.open(ctx, token, cursor)
+	}
+}
+
+// refuse ends a connection that the hub has not seen.
+func (s *session) refuse(reason *Ending) {
+	s.conn.Finish(reason.Close, reason.frames)
+	s.conn.Discard()
+	s.conn.Close()
+	s.report(reason, nil)
+}
+
+// begin registers the work of an opener or a renewal; nil if one is under way or the session is closing. The context ends with the session.
+func (s *session) begin() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.busy != nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.busy = cancel
+	s.work.Add(1)
+	return ctx
+}
+
+// finish is the other end of begin.
+func (s *session) finish() {
+	s.mu.Lock()
+	s.busy()
+	s.busy = nil
+	s.mu.Unlock()
+	s.work.Done()
+}
+
+// read is the session's resident goroutine: it waits on the smallest stack, reads what has come, which takes more, and leaves the waiting to a
+// fresh goroutine.
+func (s *session) read() {
+	err := s.conn.Wait()
+	if err == nil {
+		err = s.receive()
+	}
+	if err != nil {
+		s.leave(err)
+		return
+	}
+	go s.read()
+}
+
+// receive reads and carries out what the client has sent. With an error the session is over.
+func (s *session) receive() error {
+	for {
+		frame, err := s.conn.Read()
+		if err != nil {
+			s.readFailed(err)
+			return err
+		}
+		if frame != nil {
+			if reason, cause := s.received(frame); reason != nil {
+				s.end(reason, cause)
+			}
+		}
+		if s.member.Ended() != nil {
+			s.discard()
+			return errEnded
+		}
+		if frame == nil {
+			return nil
+		}
+	}
+}
+
+// received carries out one message of the client.
+func (s *session) received(frame []byte) (reason *Ending, cause error) {
+	if !s.bucket.take(s.handler.now()) {
+		return Flood, nil
+	}
+	message, err := decodeAuth(frame)
+	if err != nil {
+		return ProtocolViolated, err
+	}
+	if message.Token == "" {
+		return TokenMissing, nil
+	}
+	ctx := s.begin()
+	if ctx == nil {
+		return nil, nil // a second token while the first is being checked: ignored
+	}
+	s.mu.Lock()
+	first := s.authBy != 0
+	s.authBy = 0
+	cursor := s.cursor
+	s.cursor = ""
+	s.mu.Unlock()
+	if !first {
+		go s.renew(ctx, message.Token)
+		return nil, nil
+	}
+	if message.Cursor != "" {
+		cursor = message.Cursor
+	}
+	go s.open(ctx, message.Token, cursor)
+	return nil, nil
+}
+
+// control counts pings and pongs, by the reader inside Read. A ping is answered unless the session ends.
+func (s *session) control() bool {
+	if !s.bucket.take(s.handler.now()) {
+		s.end(Flood, nil)
+	}
+	return s.member.Ended() == nil
+}
+
+// readFailed turns what the reader met into the session's ending, unless it has one.
+func (s *session) readFailed(err error) {
+	switch {
+	case errors.Is(err, socket.ErrTooBig):
+		s.end(TooBig, nil)
+	case errors.Is(err, socket.ErrBinary), errors.Is(err, socket.ErrUTF8), errors.Is(err, socket.ErrProtocol):
+		s.end(ProtocolViolated, err)
+	default:
+		return // lost, or closed by the client
+	}
+	s.discard()
+}
+
+// discard waits until the client has gone after it was told to, or the time for that is over.
+func (s *session) discard() {
+	s.conn.Discard()
+	s.mu.Lock()
+	if s.busy != nil {
+		s.busy()
+	}
+	s.mu.Unlock()
+	s.work.Wait()
+}
+
+// end gives the session its reason to end, with the cause for the log, and does not wait for it.
+func (s *session) end(reason *Ending, cause error) {
+	if s.member.End(reason, false) && cause != nil {
+		s.mu.Lock()
+		s.cause = cause
+		s.mu.Unlock()
+	}
+}
+
+// leave tears down after the reader's last error: nothing new starts, what runs is cut short and waited for, and only then the hub counts one
+// less.
+func (s *session) leave(readErr error) {
+	s.mu.Lock()
+	s.closed = true
+	s.timer.Stop()
+	if s.busy != nil {
+		s.busy()
+	}
+	s.mu.Unlock()
+
+	s.member.retire()
+	ended := s.member.Ended()
+	if ended == Slow {
+		s.conn.Abort()
+	} else {
+		s.conn.Close()
+	}
+	s.work.Wait()
+	s.report(ended, readErr)
+	s.handler.hub.leave(&s.member)
+}

@@ -1,0 +1,63 @@
+package socket
+
+import "encoding/binary"
+
+// Opcodes of RFC 6455, section 5.2, as far as a server sends them.
+const (
+	opText  = 0x1
+	opClose = 0x8
+	opPing  = 0x9
+	fin     = 0x80
+)
+
+// MaxHeader is the longest header that a server's frame can have.
+const MaxHeader = 10
+
+// AppendText appends a whole text frame, header and payload, as a server sends it (final, unmasked).
+func AppendText(dst, payload []byte) []byte {
+	return append(appendHeader(dst, opText, len(payload)), payload...)
+}
+
+// AppendTextFunc appends a whole text frame around the payload that build appends. The payload is written once, behind room for the header
+// that most events need; it moves only if it turns out shorter than 126 bytes or longer than 65,535.
+func AppendTextFunc(dst []byte, build func(dst []byte) []byte) []byte {
+	const usual = 4
+	start := len(dst)
+	dst = build(append(dst, make([]byte, usual)...))
+	n := len(dst) - start - usual
+	var room [MaxHeader]byte
+	header := appendHeader(room[:0], opText, n)
+	switch shift := len(header) - usual; {
+	case shift > 0:
+		dst = append(dst, room[:shift]...)
+		copy(dst[start+len(header):], dst[start+usual:start+usual+n])
+	case shift < 0:
+		copy(dst[start+len(header):], dst[start+usual:])
+		dst = dst[:len(dst)+shift]
+	}
+	copy(dst[start:], header)
+	return dst
+}
+
+// Ping is an empty ping frame.
+func Ping() []byte { return []byte{fin | opPing, 0} }
+
+// AppendClose appends a close frame. A reason over 123 bytes is cut: a control frame has no room for more.
+func AppendClose(dst []byte, code int, reason string) []byte {
+	reason = reason[:min(len(reason), 123)]
+	dst = append(dst, fin|opClose, byte(2+len(reason)))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(code))
+	return append(dst, reason...)
+}
+
+func appendHeader(dst []byte, opcode byte, n int) []byte {
+	dst = append(dst, fin|opcode)
+	switch {
+	case n < 126:
+		return append(dst, byte(n))
+	case n <= 0xffff:
+		return binary.BigEndian.AppendUint16(append(dst, 126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, 127), uint64(n))
+	}
+}

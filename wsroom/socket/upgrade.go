@@ -1,0 +1,67 @@
+package socket
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/coder/websocket"
+)
+
+// bufferSize is what coder/websocket reads and writes through. 128 bytes hold any control frame (2 + 125), so each is one Write;
+// payloads that are longer are read past the buffer.
+const bufferSize = 128
+
+// Options of Upgrade. The zero value has no subprotocol and a read limit of zero: set one.
+type Options struct {
+	Subprotocols []string    // what the server speaks; the first that the client offers is selected
+	ReadLimit    int         // bytes of one message
+	OnControl    func() bool // called for each ping and pong of the peer, by the reader; false: the ping is not answered
+}
+
+// Upgrade answers the handshake and returns the connection. On an error it has answered with an HTTP status. The Origin is not
+// looked at: the caller does that, and may want to tell the browser by a close code. Nothing of w or r is kept.
+func Upgrade(w http.ResponseWriter, r *http.Request, opts Options) (*Conn, error) {
+	c := &Conn{limit: opts.ReadLimit}
+	accept := &websocket.AcceptOptions{Subprotocols: opts.Subprotocols, InsecureSkipVerify: true}
+	if opts.OnControl != nil {
+		onControl := opts.OnControl
+		accept.OnPingReceived = func(context.Context, []byte) bool { return onControl() }
+		accept.OnPongReceived = func(context.Context, []byte) { onControl() }
+	}
+	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, wire: &c.wire}, r, accept)
+	if err != nil {
+		if c.wire.conn != nil {
+			_ = c.wire.Close()
+		}
+		return nil, fmt.Errorf("accept websocket: %w", err)
+	}
+	ws.SetReadLimit(-1) // Read has its own: it must be able to say why before it closes
+	c.ws = ws
+	return c, nil
+}
+
+// hijacker hands coder/websocket the wire and small buffers.
+type hijacker struct {
+	http.ResponseWriter
+	wire *wire
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("hijack connection: %w", err)
+	}
+	h.wire.conn = conn
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n) // n bytes are buffered: no error
+		h.wire.pre = bytes.Clone(early)
+	}
+	return h.wire, bufio.NewReadWriter(
+		bufio.NewReaderSize(h.wire, bufferSize),
+		bufio.NewWriterSize(h.wire, bufferSize),
+	), nil
+}

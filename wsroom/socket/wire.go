@@ -1,0 +1,158 @@
+package socket
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How long a write may take. A write deadline of a net.Conn costs no goroutine and no context, but setting it is a call into the
+// poller; so it is set writeTimeout*2 ahead and only renewed when less than writeTimeout is left of it.
+const (
+	writeTimeout = 10 * time.Second
+	closeTimeout = time.Second     // for the last frame, and for a write under way when the peer is given up
+	lingerTime   = 2 * time.Second // how long the peer may take to answer a close frame
+	lingerBytes  = 4 << 20         // and how much it may have had under way
+)
+
+// ErrSealed reports a write after a close frame.
+var ErrSealed = errors.New("socket: a close frame was sent")
+
+// errIdle says that nothing has begun that coder/websocket would have to finish reading.
+var errIdle = errors.New("socket: between two messages")
+
+// wire is the net.Conn under coder/websocket and under our own frames. mu is held for whole frames. What coder writes are control
+// frames only (we never call its Write), each at most 127 bytes, and each in one Write because its buffer has 128.
+type wire struct {
+	conn net.Conn
+
+	// The reader's: what was read before coder/websocket asked for it, where its bytes stand, and room for the first bytes after a wait.
+	pre   []byte
+	at    boundary
+	first [16]byte
+
+	mu       sync.Mutex
+	sealed   int       // the code of the close frame that went out, or the marker broken; 0: open
+	deadline time.Time // the write deadline that is set
+
+	hurry atomic.Bool // the peer is given up: writes have closeTimeout
+	heard atomic.Bool // bytes came in since the last call of Conn.Heard
+	shut  atomic.Bool // the connection is closed
+}
+
+// broken marks a wire whose last write failed: a frame may have been cut in two, so not even a close frame may follow.
+const broken = -1
+
+// wait blocks until the peer sends something, on a short stack: see Conn.Wait.
+func (w *wire) wait() error {
+	if len(w.pre) > 0 {
+		return nil
+	}
+	n, err := w.conn.Read(w.first[:])
+	if n == 0 {
+		return err
+	}
+	w.heard.Store(true)
+	w.pre = w.first[:n]
+	return nil
+}
+
+// Read implements net.Conn for coder/websocket. Between two messages it does not block but returns errIdle, so that the reader gets back to wait.
+func (w *wire) Read(p []byte) (n int, err error) {
+	switch {
+	case len(w.pre) > 0:
+		n = copy(p, w.pre)
+		w.pre = w.pre[n:]
+	case w.at.between():
+		return 0, errIdle
+	default:
+		if n, err = w.conn.Read(p); n > 0 {
+			w.heard.Store(true)
+		}
+	}
+	w.at.pass(p[:n])
+	return n, err
+}
+
+// Write implements net.Conn for coder/websocket: p is one whole control frame. After a close frame it reports success and writes
+// nothing, so that coder answers a peer's close frame without knowing that ours is already out.
+func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sealed > 0 {
+		return len(p), nil
+	}
+	if len(p) >= 2 && p[0] == fin|opClose {
+		defer w.seal(closeCode(p))
+	}
+	return len(p), w.put(p)
+}
+
+// put writes whole frames under mu.
+func (w *wire) put(p []byte) error {
+	if w.sealed != 0 {
+		return ErrSealed
+	}
+	w.arm()
+	if _, err := w.conn.Write(p); err != nil {
+		w.sealed = broken
+		return err
+	}
+	return nil
+}
+
+// arm sees to it that the next write ends. The flag is looked at again after the deadline is set: a give-up in between would
+// otherwise be overwritten.
+func (w *wire) arm() {
+	if w.hurry.Load() {
+		return
+	}
+	now := time.Now()
+	if w.deadline.Sub(now) < writeTimeout {
+		w.deadline = now.Add(2 * writeTimeout)
+		_ = w.conn.SetWriteDeadline(w.deadline) // a closed connection: the write says so
+		if w.hurry.Load() {
+			_ = w.conn.SetWriteDeadline(now.Add(closeTimeout))
+		}
+	}
+}
+
+// seal ends the sending half. Under mu.
+func (w *wire) seal(code int) {
+	if w.sealed == 0 {
+		w.sealed = code
+	}
+}
+
+// giveUp gives a write under way, and everything after it, closeTimeout. It never blocks.
+func (w *wire) giveUp() {
+	w.hurry.Store(true)
+	_ = w.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+}
+
+// Close implements net.Conn for coder/websocket, which closes when it has answered a close frame.
+func (w *wire) Close() error {
+	if w.shut.Swap(true) {
+		return nil
+	}
+	return w.conn.Close()
+}
+
+// closeCode reads the code out of a close frame without a mask.
+func closeCode(frame []byte) int {
+	if len(frame) < 4 {
+		return 1005
+	}
+	return int(binary.BigEndian.Uint16(frame[2:]))
+}
+
+// The rest of net.Conn. coder/websocket uses none of it.
+
+func (w *wire) LocalAddr() net.Addr                { return w.conn.LocalAddr() }
+func (w *wire) RemoteAddr() net.Addr               { return w.conn.RemoteAddr() }
+func (w *wire) SetDeadline(t time.Time) error      { return w.conn.SetDeadline(t) }
+func (w *wire) SetReadDeadline(t time.Time) error  { return w.conn.SetReadDeadline(t) }
+func (w *wire) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
