@@ -137,3 +137,18 @@ func (p *process) get(path string) (status int, body string) {
 	}
 	return resp.StatusCode, string(text)
 }
+
+// awaitMetric returns when /metrics has a line.
+func (p *process) awaitMetric(line string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(e2ePatience); ; {
+		_, text := p.get("/metrics")
+		if strings.Contains(text, "\n"+line+"\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("/metrics never had %s:\n%s", line, text)
+		}
+		time.Sleep(20 * time.Millisecond) // another process: there is no signal to wait for
+	}
+}

@@ -74,3 +74,41 @@ func (l *logTail) await(t testing.TB, event string) map[string]any {
 		}
 	}
 }
+
+// awaitLines returns the JSON lines as soon as there are n.
+func (l *logTail) awaitLines(t testing.TB, n int) []map[string]any {
+	t.Helper()
+	timeout := time.After(e2ePatience)
+	for {
+		l.mu.Lock()
+		lines, more := l.lines, l.more
+		l.mu.Unlock()
+		if len(lines) >= n {
+			return lines
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			t.Fatalf("%d lines, want %d: %s", len(lines), n, l.text())
+		}
+	}
+}
+
+// awaitText returns when a text was written.
+func (l *logTail) awaitText(t testing.TB, text string) {
+	t.Helper()
+	timeout := time.After(e2ePatience)
+	for {
+		l.mu.Lock()
+		found, more := bytes.Contains(l.all.Bytes(), []byte(text)), l.more
+		l.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			t.Fatalf("%q was not written: %s", text, l.text())
+		}
+	}
+}
