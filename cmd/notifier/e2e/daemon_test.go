@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,36 +22,47 @@ const e2eSecret = "e2e-secret-4f1c9a7be02d58d36a"
 // e2ePatience bounds every wait. It is no measurement: on a loaded machine things take their time.
 const e2ePatience = 20 * time.Second
 
-var binary struct {
+// program is the built notifier: for tests with the race detector, for benchmarks without.
+type program struct {
 	once sync.Once
 	path string
 	err  error
 }
 
-// notifierBinary builds the real program once, with the race detector.
+var raced, plain program
+
 func notifierBinary(t testing.TB) string {
 	t.Helper()
-	binary.once.Do(func() {
-		dir, err := os.MkdirTemp("", "notifier-bin-")
-		if err != nil {
-			binary.err = err
-			return
-		}
-		binary.path = filepath.Join(dir, "notifier")
-		if out, err := exec.Command("go", "build", "-race", "-o", binary.path, "notifier/cmd/notifier").CombinedOutput(); err != nil {
-			binary.err = fmt.Errorf("%w: %s", err, out)
-		}
-	})
-	if binary.err != nil {
-		t.Fatalf("build notifier: %v", binary.err)
+	p, flags := &raced, []string{"-race"}
+	if _, ok := t.(*testing.B); ok {
+		p, flags = &plain, nil
 	}
-	return binary.path
+	p.once.Do(func() { p.build(flags) })
+	if p.err != nil {
+		t.Fatalf("build notifier: %v", p.err)
+	}
+	return p.path
 }
 
-// removeBinary is for TestMain.
-func removeBinary() {
-	if binary.path != "" {
-		_ = os.RemoveAll(filepath.Dir(binary.path)) // a temporary folder
+func (p *program) build(flags []string) {
+	dir, err := os.MkdirTemp("", "notifier-bin-")
+	if err != nil {
+		p.err = err
+		return
+	}
+	p.path = filepath.Join(dir, "notifier")
+	args := append(append([]string{"build"}, flags...), "-o", p.path, "notifier/cmd/notifier")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		p.err = fmt.Errorf("%w: %s", err, out)
+	}
+}
+
+// removeBinaries is for TestMain.
+func removeBinaries() {
+	for _, p := range []*program{&raced, &plain} {
+		if p.path != "" {
+			_ = os.RemoveAll(filepath.Dir(p.path)) // a temporary folder
+		}
 	}
 }
 

@@ -9,6 +9,6 @@ import (
 
 func TestMain(m *testing.M) {
 	status := pgtest.Tests{M: m}.Run()
-	removeBinary()
+	removeBinaries()
 	os.Exit(status)
 }

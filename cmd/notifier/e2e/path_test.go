@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -32,43 +31,6 @@ func book(db *pgtest.DB, account, first, count int) {
 
 func finish(db *pgtest.DB, id int) {
 	db.Exec(pgtest.App, `UPDATE appointments SET "statusId" = 5 WHERE id = $1`, id)
-}
-
-func TestACommitReachesEveryScreenOfItsAccountAndNoOther(t *testing.T) {
-	db := clinic(t)
-	db.Exec(pgtest.App, `
-		INSERT INTO appointments (id, date, "startTime", "endTime", notes, "accountId", "doctorId", "patientId", "statusId",
-		                          "createdAt", "updatedAt")
-		VALUES (123, '2025-01-23', '09:00', '09:15', 'Observações sobre o agendamento', 1, 1, 456, 2,
-		        '2025-01-22 10:00', '2025-01-22 10:00');
-		INSERT INTO appointment_procedures ("appointmentId", "procedureId") VALUES (123, 3699)`)
-	book(db, 2, 200, 1)
-	p := serveReady(t, db)
-	header, _ := join(t, p.addr, "1", "")
-	subprotocol := joinBySubprotocol(t, p.addr, "1")
-	message := joinByMessage(t, p.addr, "1")
-	other, _ := join(t, p.addr, "2", "")
-
-	db.Exec(pgtest.App, `UPDATE appointments SET "statusId" = 5, "updatedAt" = '2025-01-23 09:15' WHERE id = 123`)
-
-	want := golden(t)
-	for name, screen := range map[string]*screen{"header": header, "subprotocol": subprotocol, "message": message} {
-		got := screen.event()
-		if got.Event != "appointmnents.finished" || string(got.Data) != want || got.ID == "" {
-			t.Errorf("screen by %s got %s %s\n%s\nwant\n%s", name, got.ID, got.Event, got.Data, want)
-		}
-	}
-	finish(db, 200)
-	if got := other.event(); appointmentID(t, got) != 200 {
-		t.Errorf("account 2 was sent %s, want its own appointment first", got.Data)
-	}
-	if pgtest.Get[int](db, `SELECT count(*) FROM doctors WHERE "isBusy"`) != 0 {
-		t.Error("a doctor is still busy after his appointment's event was delivered")
-	}
-	if err := p.stop(); err != nil {
-		t.Errorf("SIGTERM: %v; its log: %s", err, p.logs.text())
-	}
-	assertPrivate(t, p.logs.text())
 }
 
 func TestFiveThousandRowsOfOneUpdateArriveInOrder(t *testing.T) {
@@ -170,16 +132,6 @@ func TestAClientThatComesBackGetsWhatItMissedOnce(t *testing.T) {
 	if _, welcome := join(t, p.addr, "1", "?cursor=9-9"); welcome.Recovered {
 		t.Error("a cursor of an unknown epoch was recovered")
 	}
-}
-
-// golden is the documented example with the added key.
-func golden(t testing.TB) string {
-	t.Helper()
-	text, err := os.ReadFile("testdata/appointment.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(text))
 }
 
 func appointmentID(t testing.TB, f frame) int {
