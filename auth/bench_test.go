@@ -1,8 +1,6 @@
 package auth_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"testing"
 
 	"notifier/auth"
@@ -35,20 +33,5 @@ func BenchmarkVerify(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-// BenchmarkFloorES256 is what the signature alone costs.
-func BenchmarkFloorES256(b *testing.B) {
-	if p256().Curve != elliptic.P256() {
-		b.Fatal("another curve")
-	}
-	digest := make([]byte, 32)
-	sig := must(ecdsa.SignASN1(nil, p256(), digest))
-	b.ReportAllocs()
-	for b.Loop() {
-		if !ecdsa.VerifyASN1(&p256().PublicKey, digest, sig) {
-			b.Fatal("refused")
-		}
 	}
 }

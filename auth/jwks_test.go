@@ -237,7 +237,7 @@ func TestAnswersThatAreNoKeySetAreRefused(t *testing.T) {
 		"no key":         write(200, jwks()),
 		"no usable key":  write(200, jwks(jwkOf("k", secret))),
 		"too long":       write(200, `{"pad":"`+strings.Repeat("x", 512<<10)+`","keys":[`+set[9:]),
-		"too many keys":  write(200, jwks(slices.Repeat([]obj{{"kty": "oct"}}, 101)...)),
+		"too many keys":  write(200, jwks(slices.Repeat([]obj{jwkOf("k", rsaOne())}, 101)...)),
 		"cut off": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "9999")
 			_, _ = w.Write([]byte(set))

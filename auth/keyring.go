@@ -50,10 +50,10 @@ type keyring struct {
 
 	mu       sync.Mutex
 	running  bool
-	flight   chan struct{} // closed at the end of the fetch that is under way or asked for; nil: neither
-	reopens  time.Time     // from when on a token may cause the next fetch
-	failures int           // since the last success
-	absent   map[string]struct{}
+	flight   chan struct{}       // closed at the end of the fetch that is under way or asked for; nil: neither
+	reopens  time.Time           // from when on a token may cause the next fetch
+	failures int                 // since the last success
+	absent   map[string]struct{} // the key ids that the loaded keys were fetched for in vain
 }
 
 func newKeyring(fetch func(context.Context) ([]publicKey, int, error), log *slog.Logger, metrics Metrics) *keyring {
@@ -230,14 +230,17 @@ func (r *keyring) join(waited bool) <-chan struct{} {
 	return r.flight
 }
 
-// conclude says what an unknown key means. It is held against the token only if the source was heard to have no such key;
-// otherwise the client shall come again, since its token may be the first one under a new key.
+// conclude says what an unknown key means. It is held against the token if the source was heard to have no such key;
+// otherwise the client shall come again, since its token may be the first one under a new key. A token without a kid names no
+// key that could be unknown: the keys that there are did not sign it.
 func (r *keyring) conclude(kid string, waited bool) *Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.loaded.Load() == nil:
 		return errNeverLoaded
+	case kid == "":
+		return errSignature
 	case r.failures > 0:
 		return errKeysStale
 	case waited:

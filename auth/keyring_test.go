@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,102 +14,6 @@ import (
 
 	"notifier/auth"
 )
-
-// origin is a JWKS without a network, so that it can be asked inside a bubble of testing/synctest.
-type origin struct {
-	mu      sync.Mutex
-	body    string
-	down    bool
-	latency time.Duration
-	asked   []time.Time
-}
-
-func (o *origin) RoundTrip(r *http.Request) (*http.Response, error) {
-	o.mu.Lock()
-	o.asked = append(o.asked, time.Now())
-	body, down, latency := o.body, o.down, o.latency
-	o.mu.Unlock()
-	select {
-	case <-time.After(latency):
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-	if down {
-		return nil, errors.New("connection refused")
-	}
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
-}
-
-func (o *origin) set(change func(o *origin)) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	change(o)
-}
-
-func (o *origin) serve(keys ...obj) { o.set(func(o *origin) { o.body, o.down = jwks(keys...), false }) }
-
-func (o *origin) fetches() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.asked)
-}
-
-// counted are the metrics of these tests.
-type counted struct {
-	mu         sync.Mutex
-	good, poor int
-}
-
-func (c *counted) KeysRefreshed(ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if ok {
-		c.good++
-	} else {
-		c.poor++
-	}
-}
-
-// bubble runs a verifier with this origin on fake time; everything has ended when it returns.
-func bubble(t *testing.T, o *origin, body func(t *testing.T, v *auth.Verifier, c *counted)) {
-	keysOnce()
-	synctest.Test(t, func(t *testing.T) {
-		c := &counted{}
-		v := newVerifier(t, auth.Config{
-			Secrets: [][]byte{secret}, JWKSURL: "https://keys.test", HTTPClient: &http.Client{Transport: o}, Metrics: c,
-		})
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- v.Run(ctx) }()
-		synctest.Wait()
-		body(t, v, c)
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-}
-
-// keysOnce makes the keys outside of a bubble, which they would otherwise belong to.
-func keysOnce() { rsaOne(); rsaTwo(); p256(); ed() }
-
-func byKid(kid string, key any) string {
-	alg := "RS256"
-	if key == any(p256()) {
-		alg = "ES256"
-	}
-	header := obj{"alg": alg}
-	if kid != "" {
-		header["kid"] = kid
-	}
-	return token(alg, key, header, obj{"accountId": 1, "exp": time.Now().Add(24 * time.Hour).Unix()})
-}
-
-func verify(t testing.TB, v *auth.Verifier, token, want string) {
-	t.Helper()
-	_, err := v.Verify(t.Context(), token)
-	wantCode(t, err, want)
-}
 
 func TestAnUnknownKidCausesARefetchThatIsWaitedFor(t *testing.T) {
 	o := &origin{latency: 200 * time.Millisecond}
@@ -218,6 +120,21 @@ func TestWhatAnUnknownKidMeansDependsOnWhatIsKnown(t *testing.T) {
 	})
 }
 
+func TestAKidIsRememberedAsUnknownOnlyUntilTheNextFetch(t *testing.T) {
+	o := &origin{}
+	o.serve(jwkOf("k", rsaOne()))
+	bubble(t, o, func(t *testing.T, v *auth.Verifier, _ *counted) {
+		soon := byKid("soon", rsaTwo())
+		verify(t, v, soon, auth.CodeTokenInvalid)
+		time.Sleep(15 * time.Second)
+		verify(t, v, byKid("unknown", p256()), auth.CodeTokenInvalid)
+		o.serve(jwkOf("k", rsaOne()), jwkOf("soon", rsaTwo()))
+		verify(t, v, soon, auth.CodeKeysUnavailable)
+		time.Sleep(15 * time.Second)
+		verify(t, v, soon, "")
+	})
+}
+
 func TestASlowJWKSDelaysNoTokenOfAKnownKid(t *testing.T) {
 	o := &origin{}
 	o.serve(jwkOf("k", rsaOne()))
@@ -264,79 +181,6 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestAnOutageLogsNobodyOut(t *testing.T) {
-	o := &origin{}
-	o.serve(jwkOf("k", rsaOne()))
-	bubble(t, o, func(t *testing.T, v *auth.Verifier, c *counted) {
-		o.set(func(o *origin) { o.down = true })
-		for range 23 {
-			time.Sleep(time.Hour)
-			verify(t, v, byKid("k", rsaOne()), "")
-		}
-		if err := v.Ready(); err != nil {
-			t.Errorf("not ready: %v", err)
-		}
-		if age, ok := v.KeysAge(); !ok || age != 23*time.Hour {
-			t.Errorf("got age %s, want 23h", age)
-		}
-		c.mu.Lock()
-		if c.good != 1 || c.poor < 23*60 || c.poor > 23*60*4 {
-			t.Errorf("got %d good and %d failed fetches, want one about every half minute", c.good, c.poor)
-		}
-		c.mu.Unlock()
-		o.serve(jwkOf("k", rsaOne()))
-		time.Sleep(70 * time.Second)
-		synctest.Wait()
-		if age, _ := v.KeysAge(); age > 70*time.Second {
-			t.Errorf("got age %s after the outage", age)
-		}
-	})
-}
-
-func TestAnAnswerWithoutKeysIsAnOutageToo(t *testing.T) {
-	o := &origin{}
-	o.serve(jwkOf("k", rsaOne()))
-	bubble(t, o, func(t *testing.T, v *auth.Verifier, c *counted) {
-		o.serve()
-		time.Sleep(6 * time.Minute)
-		verify(t, v, byKid("k", rsaOne()), "")
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.good != 1 || c.poor == 0 {
-			t.Errorf("got %d good and %d failed fetches", c.good, c.poor)
-		}
-	})
-}
-
-func TestKeysThatWereNeverLoadedAreAskedForUntilTheyCome(t *testing.T) {
-	o := &origin{down: true}
-	bubble(t, o, func(t *testing.T, v *auth.Verifier, _ *counted) {
-		wantCode(t, v.Ready(), auth.CodeKeysUnavailable)
-		if _, ok := v.KeysAge(); ok {
-			t.Error("keys that were never loaded have an age")
-		}
-		verify(t, v, byKid("k", rsaOne()), auth.CodeKeysUnavailable)
-		verify(t, v, hs(obj{"accountId": 1, "exp": 4102444800}), "") // the other kind does not wait
-		verify(t, v, token("HS256", secret, obj{"alg": "none"}, good()), auth.CodeTokenInvalid)
-		o.serve(jwkOf("k", rsaOne()))
-		time.Sleep(5 * time.Second) // at most three failures so far: at most 4.4 s
-		synctest.Wait()
-		wantCode(t, v.Ready(), "")
-		verify(t, v, byKid("k", rsaOne()), "")
-	})
-}
-
-func TestATokenThatComesDuringTheFirstFetchWaitsForIt(t *testing.T) {
-	o := &origin{latency: 2 * time.Second}
-	o.serve(jwkOf("k", rsaOne()))
-	bubble(t, o, func(t *testing.T, v *auth.Verifier, _ *counted) {
-		verify(t, v, byKid("k", rsaOne()), "")
-		if got := o.fetches(); got != 1 {
-			t.Errorf("got %d fetches, want 1", got)
-		}
-	})
-}
-
 func TestAFetchThatBeganBeforeTheKeyWasPublishedIsRepeated(t *testing.T) {
 	o := &origin{latency: 2 * time.Second}
 	o.serve(jwkOf("old", rsaOne()))
@@ -356,9 +200,13 @@ func TestARotationOfKeysWithoutKidsIsNoticed(t *testing.T) {
 		verify(t, v, byKid("", rsaOne()), "")
 		o.serve(jwkOf("", rsaTwo()))
 		verify(t, v, byKid("", rsaTwo()), "")
-		verify(t, v, byKid("", rsaOne()), auth.CodeKeysUnavailable) // nothing was asked for its sake yet
-		time.Sleep(15 * time.Second)
 		verify(t, v, byKid("", rsaOne()), auth.CodeTokenInvalid)
+		if got := o.fetches(); got != 2 {
+			t.Errorf("got %d fetches, want 2", got)
+		}
+		time.Sleep(15 * time.Second)
+		o.serve(jwkOf("", rsaOne()))
+		verify(t, v, byKid("", rsaOne()), "")
 	})
 }
 
@@ -373,96 +221,6 @@ func TestTheMemoryOfUnknownKidsIsBoundedAndCorrect(t *testing.T) {
 			group.Go(func() { verify(t, v, bad, auth.CodeTokenInvalid) })
 		}
 		group.Wait()
-	})
-}
-
-func TestRunIsNotCalledTwice(t *testing.T) {
-	o := &origin{}
-	o.serve(jwkOf("k", rsaOne()))
-	bubble(t, o, func(t *testing.T, v *auth.Verifier, _ *counted) {
-		if err := v.Run(t.Context()); err == nil {
-			t.Error("a second Run was accepted")
-		}
-		verify(t, v, byKid("k", rsaOne()), "")
-	})
-}
-
-func TestRunEndsInTheMiddleOfAFetchAndLetsWaitersGo(t *testing.T) {
-	keysOnce()
-	synctest.Test(t, func(t *testing.T) {
-		o := &origin{latency: time.Hour}
-		var logs strings.Builder
-		c := &counted{}
-		v := newVerifier(t, auth.Config{
-			JWKSURL: "https://keys.test", HTTPClient: &http.Client{Transport: o}, Metrics: c,
-			Logger: slog.New(slog.NewTextHandler(&logs, nil)),
-		})
-		ctx, cancel := context.WithCancel(t.Context())
-		var group sync.WaitGroup
-		group.Go(func() {
-			if err := v.Run(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		synctest.Wait()
-		group.Go(func() { verify(t, v, byKid("k", rsaOne()), auth.CodeKeysUnavailable) })
-		synctest.Wait()
-		began := time.Now()
-		cancel()
-		group.Wait()
-		if !time.Now().Equal(began) || c.poor != 0 || logs.Len() != 0 {
-			t.Errorf("ended after %s with %d failures and logs %q", time.Since(began), c.poor, logs.String())
-		}
-	})
-}
-
-func TestLoadBesideRunSharesTheTurn(t *testing.T) {
-	o := &origin{latency: time.Second}
-	o.serve(jwkOf("k", rsaOne()))
-	bubble(t, o, func(t *testing.T, v *auth.Verifier, _ *counted) {
-		var group sync.WaitGroup
-		for range 3 {
-			group.Go(func() {
-				if err := v.Load(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		if err := v.Load(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v while another fetch was under way", err)
-		}
-		group.Wait()
-		verify(t, v, byKid("k", rsaOne()), "")
-	})
-}
-
-func TestRepeatedFailuresDoNotFloodTheLog(t *testing.T) {
-	keysOnce()
-	synctest.Test(t, func(t *testing.T) {
-		o := &origin{down: true}
-		var logs strings.Builder
-		v := newVerifier(t, auth.Config{
-			JWKSURL: "http://keys.test", HTTPClient: &http.Client{Transport: o},
-			Logger: slog.New(slog.NewTextHandler(&logs, nil)),
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
-		defer cancel()
-		time.AfterFunc(23*time.Hour, func() { o.serve(jwkOf("k", rsaOne())) })
-		if err := v.Run(ctx); err != nil {
-			t.Error(err)
-		}
-		failures := strings.Count(logs.String(), "jwks could not be fetched")
-		if o.fetches() < 1000 || failures < 8 || failures > 14 {
-			t.Errorf("got %d lines for %d fetches", failures, o.fetches())
-		}
-		if got := strings.Count(logs.String(), "jwks loaded"); got != 1 {
-			t.Errorf("got %d lines about loaded keys, want 1:\n%s", got, logs.String())
-		}
-		if got := strings.Count(logs.String(), "not https"); got != 1 {
-			t.Errorf("got %d warnings about http, want 1", got)
-		}
 	})
 }
 

@@ -50,29 +50,12 @@ func TestNothingOfATokenOrSecretReachesLogsOrErrors(t *testing.T) {
 		}
 		cancel()
 		group.Wait()
-		for _, cfg := range []auth.Config{
-			{Secrets: [][]byte{[]byte("-----BEGIN marker")}, JWKSURL: "ftp://marker"}, {JWKSURL: "http://%zz-marker"},
-		} {
-			_, err := auth.New(cfg)
-			log.Error("configuration", "error", err)
-		}
-		_, err := auth.Sign(nil, auth.Claims{Account: "marker-account"})
-		log.Error("sign", "error", err)
-		_, err = auth.Sign([]byte("marker-secret"), auth.Claims{Account: "marker\x00", Subject: "marker-subject"})
-		log.Error("sign", "error", err)
+		logMisuse(log)
 	})
 	if len(reasons) < 20 {
 		t.Errorf("only %d reasons were met", len(reasons))
 	}
-	needles := []string{"marker", "eyJ", string(secret), b64(secret), b64(secret)[:12]}
-	for _, bad := range badTokens() {
-		for _, part := range strings.Split(bad, ".") {
-			for ; len(part) >= 8; part = part[8:] {
-				needles = append(needles, part[:8])
-			}
-		}
-	}
-	for _, needle := range needles {
+	for _, needle := range secretsOf(badTokens()) {
 		if at := strings.Index(said.String(), needle); at >= 0 {
 			t.Fatalf("%q was said: …%s…", needle, said.String()[max(0, at-80):min(said.Len(), at+80)])
 		}
@@ -112,4 +95,31 @@ func badTokens() []string {
 		list = append(list, hs(claims(changes)))
 	}
 	return append(list, hs("marker"), hs(`{"marker":1,"marker":2}`), hs(`["marker"]`), fmt.Sprintf("%s.", hs(claims(nil))))
+}
+
+// secretsOf gives what must not be found anywhere: every stretch of every token, the secrets, and the markers.
+func secretsOf(tokens []string) []string {
+	needles := []string{"marker", "eyJ", string(secret), b64(secret), b64(secret)[:12]}
+	for _, token := range tokens {
+		for _, part := range strings.Split(token, ".") {
+			for ; len(part) >= 8; part = part[8:] {
+				needles = append(needles, part[:8])
+			}
+		}
+	}
+	return needles
+}
+
+// logMisuse logs the errors of New and Sign.
+func logMisuse(log *slog.Logger) {
+	for _, cfg := range []auth.Config{
+		{Secrets: [][]byte{[]byte("-----BEGIN marker")}, JWKSURL: "ftp://marker"}, {JWKSURL: "http://%zz-marker"},
+	} {
+		_, err := auth.New(cfg)
+		log.Error("configuration", "error", err)
+	}
+	_, err := auth.Sign(nil, auth.Claims{Account: "marker-account"})
+	log.Error("sign", "error", err)
+	_, err = auth.Sign([]byte("marker-secret"), auth.Claims{Account: "marker\x00", Subject: "marker-subject"})
+	log.Error("sign", "error", err)
 }

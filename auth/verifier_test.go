@@ -78,10 +78,25 @@ func TestSecretsAreCopied(t *testing.T) {
 
 func TestMalformedTokensAreRefused(t *testing.T) {
 	signed := hs(good())
+	v := secretOnly(t)
+	for name, bad := range malformed(signed) {
+		t.Run(name, func(t *testing.T) {
+			_, err := v.Verify(t.Context(), bad)
+			wantCode(t, err, auth.CodeTokenInvalid)
+		})
+	}
+	_, err := v.Verify(t.Context(), "")
+	wantCode(t, err, auth.CodeTokenMissing)
+	_, err = v.Verify(t.Context(), signed) // what they are made from is good
+	wantCode(t, err, "")
+}
+
+// malformed spoils a good token in many ways, and adds some that are correctly signed and say nothing clear.
+func malformed(signed string) map[string]string {
 	header, rest, _ := strings.Cut(signed, ".")
 	payload, sig, _ := strings.Cut(rest, ".")
 	mac := func(header, payload any) string { return token("HS256", secret, header, payload) }
-	cases := map[string]string{
+	return map[string]string{
 		"one part":                   "abc",
 		"two parts":                  header + "." + payload,
 		"four parts":                 signed + ".x",
@@ -111,23 +126,14 @@ func TestMalformedTokensAreRefused(t *testing.T) {
 		"payload an array":           mac(obj{"alg": "HS256"}, "[]"),
 		"payload null":               mac(obj{"alg": "HS256"}, "null"),
 		"payload a nested token":     mac(obj{"alg": "HS256", "cty": "JWT"}, signed),
-		"payload broken UTF-8":       hs(`{"exp":4102444800,"accountId":"` + "\xff" + `"}`),
+		"account of broken UTF-8":    hs(`{"exp":4102444800,"accountId":"` + "\xff" + `"}`),
+		"claim of broken UTF-8":      hs(`{"exp":4102444800,"accountId":1,"name":"` + "\xff" + `"}`),
 		"claim twice":                hs(`{"exp":4102444800,"accountId":1,"accountId":2}`),
 		"claim twice by escapes":     hs(`{"exp":4102444800,"accountId":1,"account\u0049d":2}`),
 		"nested claim twice":         hs(`{"exp":4102444800,"accountId":1,"x":[{"y":1,"y":2}]}`),
-		"too deep":                   hs(`{"exp":4102444800,"accountId":1,"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`),
+		"too deep": hs(`{"exp":4102444800,"accountId":1,"x":` + strings.Repeat("[", 40) +
+			strings.Repeat("]", 40) + `}`),
 	}
-	v := secretOnly(t)
-	for name, bad := range cases {
-		t.Run(name, func(t *testing.T) {
-			_, err := v.Verify(t.Context(), bad)
-			wantCode(t, err, auth.CodeTokenInvalid)
-		})
-	}
-	_, err := v.Verify(t.Context(), "")
-	wantCode(t, err, auth.CodeTokenMissing)
-	_, err = v.Verify(t.Context(), signed) // what all of them are made from is good
-	wantCode(t, err, "")
 }
 
 func TestATokenOfTheGreatestLengthIsStillRead(t *testing.T) {

@@ -56,6 +56,56 @@ type procedure struct {
 	Price *string         `json:"price"`
 }
 
+// appointmentRow takes one row of load.sql. It is used again for every row of a batch.
+type appointmentRow struct {
+	id, account             string
+	a                       appointment
+	doctorID, patientID     json.RawMessage
+	statusID                json.RawMessage
+	doctorName, patientName *string
+	hasContact              bool
+	phone                   *string
+	statusName, statusColor *string
+	procedures              json.RawMessage
+}
+
+// fields are where the columns of load.sql go, in their order.
+func (r *appointmentRow) fields() []any {
+	return []any{
+		&r.id, &r.account, &r.a.ID, &r.a.AccountID, &r.a.Date, &r.a.StartTime, &r.a.EndTime, &r.a.Notes,
+		&r.a.CreatedAt, &r.a.UpdatedAt, &r.a.DeletedAt, &r.doctorID, &r.doctorName, &r.patientID, &r.patientName,
+		&r.hasContact, &r.phone, &r.statusID, &r.statusName, &r.statusColor, &r.procedures,
+	}
+}
+
+// encode writes the row as clients see it.
+func (r *appointmentRow) encode() ([]byte, error) {
+	a := r.a
+	if r.doctorID != nil {
+		a.Doctor = &person{r.doctorID, r.doctorName}
+	}
+	if r.patientID != nil {
+		a.Patient = &patient{person: person{r.patientID, r.patientName}}
+		if r.hasContact {
+			a.Patient.Contact = &contact{r.phone}
+		}
+	}
+	if r.statusID != nil {
+		a.Status = &status{r.statusID, r.statusName, r.statusColor}
+	}
+	if r.procedures != nil {
+		if err := json.Unmarshal(r.procedures, &a.Procedures); err != nil {
+			return nil, fmt.Errorf("read procedures of view notifier.appointment_dto: %w", err)
+		}
+	}
+	if len(a.Procedures) > 0 {
+		a.First = &procedureLink{a.Procedures[0]}
+	} else {
+		a.Procedures = []procedure{}
+	}
+	return encode(a)
+}
+
 // tombstone is sent for an appointment that is gone, belongs to another account by now, or cannot be loaded:
 // enough for a screen to drop it.
 type tombstone struct {

@@ -3,7 +3,6 @@ package notifier
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,17 +18,30 @@ const (
 	queryTimeout = 5 * time.Second
 )
 
-var errQueryTimeout = errors.New("database did not answer in time")
+var (
+	errQueryTimeout = errors.New("database did not answer in time")
+	// errDatabaseURL stands for pgx's own error, which repeats the URL and hides passwords as well as it can guess.
+	errDatabaseURL = errors.New("read database URL: it is no PostgreSQL URL, or one of its pool_ settings is wrong")
+)
+
+// parseURL reads a URL that may hold a pool's settings.
+func parseURL(url string) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errDatabaseURL
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	return cfg, nil
+}
 
 // OpenPool prepares the pool of the runtime role. It does not connect: a database that is away is the
 // feed's to wait for.
 func OpenPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url)
+	cfg, err := parseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("read database URL: %w", err)
-	}
-	if cfg.ConnConfig.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = connectTimeout
+		return nil, err
 	}
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "notifier serve"
@@ -59,16 +71,19 @@ func sqlState(err error) string {
 	return ""
 }
 
-// isStatementFault tells whether the statement is at fault (data, view, lock, timeout) and not the server or the
-// link to it: then the session still works, and asking in another way can help.
+// isStatementFault tells whether the statement is at fault (data, view, lock, timeout) and not the server, the
+// session or the link: then asking again gives the same answer, and asking in another way can help.
 func isStatementFault(err error) bool {
-	state := sqlState(err)
-	if len(state) != 5 {
+	var pgErr *pgconn.PgError
+	var connectErr *pgconn.ConnectError
+	if errors.As(err, &connectErr) || !errors.As(err, &pgErr) || pgErr.SeverityUnlocalized == "FATAL" {
 		return false
 	}
-	switch state[:2] {
-	case "08", "25", "53", "57", "58", "XX": // connection, read-only, resources, intervention, system, internal
-		return state == "57014" // query_canceled is also what statement_timeout raises
+	switch pgErr.Code[:min(2, len(pgErr.Code))] {
+	case "", "08", "25", "26", "40", "53": // connection, transaction state, statement name, rollback, resources
+		return false
+	case "57": // intervention; but query_canceled is also what statement_timeout raises
+		return pgErr.Code == "57014"
 	}
 	return true
 }

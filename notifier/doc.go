@@ -6,7 +6,7 @@
 //	listener.go     hears the bell on a connection of its own and wakes the feed
 //	feed.go         number, release, read, load, publish: one pass
 //	loop.go         when the next pass begins, and what an error does
-//	epoch.go        what happens when the log moves to another server
+//	epoch.go        what happens when the log moves to another server, or was cut behind us
 //	pump.go         numbers the committed rows into the log (SQL function notifier.pump)
 //	release.go      marks doctors not busy (SQL function notifier.release), beside the loop
 //	log.go          reads the log: the feed's next events, a client's missed ones

@@ -36,12 +36,12 @@ type Feed struct {
 	metrics  Metrics
 	log      *slog.Logger
 
-	wake   chan struct{} // one slot: wake-ups collapse
-	rung   atomic.Bool   // a bell was among them
-	place  atomic.Int64  // the number up to which everything was published
-	health atomic.Pointer[error]
+	wake      chan struct{} // one slot: wake-ups collapse
+	rung      atomic.Bool   // a bell was among them
+	announced atomic.Int64  // the highest number among them that another daemon's pump told of
+	health    atomic.Pointer[error]
 
-	at     Cursor // the same as place, with its epoch; Run's own
+	at     Cursor // everything up to here was published; Run's own
 	opened bool   // the rooms know the place
 }
 
@@ -94,7 +94,7 @@ func (f *Feed) open(ctx context.Context) error {
 		return err
 	}
 	if f.at.Epoch == 0 {
-		f.moveTo(end.cursor)
+		f.at = end.cursor
 	}
 	f.rooms.Open(f.at.Seq, f.at.String())
 	f.opened = true
@@ -120,7 +120,7 @@ func (f *Feed) number(ctx context.Context, rung bool) (end Cursor, more bool, er
 		return seen.cursor, false, err
 	}
 	if p.effectsWait {
-		f.releaser.Try(ctx, p.cursor.Seq)
+		f.releaser.Try(ctx, p.cursor.Seq-int64(p.events))
 	}
 	return p.cursor, p.events == pumpBatch, nil
 }
@@ -129,20 +129,36 @@ func (f *Feed) number(ctx context.Context, rung bool) (end Cursor, more bool, er
 func (f *Feed) publishUpTo(ctx context.Context, end int64) error {
 	for f.at.Seq < end {
 		events, err := readAfter(ctx, f.pool, f.at.Seq)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if len(events) == 0 {
+		case len(events) == 0:
+			f.skipGap(ctx, end+1)
 			return nil
+		case events[0].Cursor.Seq != f.at.Seq+1:
+			f.skipGap(ctx, events[0].Cursor.Seq)
+			continue
 		}
-		if first := events[0].Cursor.Seq; first != f.at.Seq+1 {
-			return f.skipGap(ctx, first)
+		events = upToEpoch(events, f.at.Epoch)
+		if len(events) == 0 {
+			return nil // the log has moved since its end was looked up: the next round follows it first
 		}
 		if err := f.publish(ctx, events); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// upToEpoch leaves away what was numbered in a later epoch. Whether such an event follows our place, or a place
+// before it, is for changeEpoch to find out.
+func upToEpoch(events []Event, epoch int64) []Event {
+	for i, event := range events {
+		if event.Cursor.Epoch > epoch {
+			return events[:i]
+		}
+	}
+	return events
 }
 
 // publish is an event's last step: claim who is here, load for them, hand over.
@@ -166,22 +182,17 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 			f.hand(ctx, event, data[i])
 		}
 	}
-	f.moveTo(last)
+	f.at.Seq = last.Seq // the event may have been numbered in an older epoch
 	f.rooms.Settle(last.Seq, last.String())
 	return nil
 }
 
 func (f *Feed) hand(ctx context.Context, event Event, data []byte) {
 	members := f.rooms.Publish(event.Account, event.Cursor.String(), event.Cursor.Seq, event.Name, data)
-	delay := time.Since(event.ChangedAt)
+	delay := max(0, time.Since(event.ChangedAt)) // two clocks
 	f.metrics.Handled("delivered")
 	f.metrics.Delay(delay)
 	f.log.LogAttrs(ctx, slog.LevelInfo, "event_published", slog.String("id", event.Cursor.String()),
 		slog.String("event", event.Name), slog.String("account", event.Account),
 		slog.String("appointment", event.Appointment), slog.Int("members", members), slog.Duration("delay", delay))
-}
-
-func (f *Feed) moveTo(place Cursor) {
-	f.at = place
-	f.place.Store(place.Seq)
 }

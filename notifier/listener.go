@@ -45,19 +45,23 @@ type Listener struct {
 	log     *slog.Logger
 	quiet   *quietLog
 	up      atomic.Bool
+	heard   bool // it was up before
+
+	pingAfter, pingTimeout time.Duration
 }
 
 // NewListener listens at url, which must lead to the server directly and not through a pooler in transaction mode.
 func NewListener(url string, waker Waker, metrics Metrics, log *slog.Logger) (*Listener, error) {
-	config, err := pgx.ParseConfig(url)
+	cfg, err := parseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("read direct database URL: %w", err)
+		return nil, err
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
+	config := cfg.ConnConfig
 	config.RuntimeParams["application_name"] = "notifier listen"
-	return &Listener{config: config, waker: waker, metrics: metrics, log: log, quiet: newQuietLog(log)}, nil
+	return &Listener{
+		config: config, waker: waker, metrics: metrics, log: log, quiet: newQuietLog(log),
+		pingAfter: listenPing, pingTimeout: listenPingTimeout,
+	}, nil
 }
 
 // Up tells whether the bells are heard at this moment.
@@ -66,18 +70,16 @@ func (l *Listener) Up() bool { return l.up.Load() }
 // Run listens until ctx ends, and connects again after every failure with a backoff of full jitter. It returns nil.
 func (l *Listener) Run(ctx context.Context) error {
 	for tries := 0; ; {
-		started := time.Now()
-		err := l.listen(ctx)
+		up, err := l.listen(ctx)
 		l.up.Store(false)
 		l.metrics.ListenerUp(false)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(started) > listenHealthy {
+		if up > listenHealthy {
 			tries = 0
 		}
 		l.quiet.warn(ctx, "listener_lost", sqlState(err), slog.Any("error", err))
-		l.metrics.ListenerReconnected()
 		pause := rand.N(min(listenBackoffMax, 50*time.Millisecond<<min(tries, 10))) //nolint:gosec // jitter, not a secret
 		tries++
 		select {
@@ -88,31 +90,47 @@ func (l *Listener) Run(ctx context.Context) error {
 	}
 }
 
-// listen serves one connection: LISTEN first, then catch up, then wait. Nothing that is committed between
-// two of these steps is missed.
-func (l *Listener) listen(ctx context.Context) error {
-	conn, err := pgx.ConnectConfig(ctx, l.config)
+// listen serves one connection, and tells for how long it heard the bells: LISTEN first, then catch up, then
+// wait. Nothing that is committed between two of these steps is missed.
+func (l *Listener) listen(ctx context.Context) (up time.Duration, err error) {
+	conn, err := l.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return 0, err
 	}
 	defer l.hangUp(ctx, conn)
-	if _, err := conn.Exec(ctx, "LISTEN "+BellChannel+"; LISTEN "+EventChannel); err != nil {
-		return fmt.Errorf("listen: %w", err)
+	since := time.Now()
+	if l.heard {
+		l.metrics.ListenerReconnected()
 	}
+	l.heard = true
 	l.up.Store(true)
 	l.metrics.ListenerUp(true)
 	l.log.LogAttrs(ctx, slog.LevelInfo, "listener_up")
 	l.waker.Wake()
 	for {
 		if err := l.wait(ctx, conn); err != nil {
-			return err
+			return time.Since(since), err
 		}
 	}
 }
 
+func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, l.config)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.pingTimeout, errPingTimeout)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "LISTEN "+BellChannel+"; LISTEN "+EventChannel); err != nil {
+		l.hangUp(ctx, conn)
+		return nil, fmt.Errorf("listen: %w", errors.Join(err, context.Cause(ctx)))
+	}
+	return conn, nil
+}
+
 // wait handles one notification, or pings after a silence.
 func (l *Listener) wait(ctx context.Context, conn *pgx.Conn) error {
-	silence, cancel := context.WithTimeout(ctx, listenPing)
+	silence, cancel := context.WithTimeout(ctx, l.pingAfter)
 	defer cancel()
 	notification, err := conn.WaitForNotification(silence)
 	switch {
@@ -128,7 +146,7 @@ func (l *Listener) wait(ctx context.Context, conn *pgx.Conn) error {
 
 // ping also finds a primary that became a standby and a session that lost its LISTEN.
 func (l *Listener) ping(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, listenPingTimeout, errPingTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.pingTimeout, errPingTimeout)
 	defer cancel()
 	var (
 		standby  bool
@@ -152,6 +170,7 @@ func (l *Listener) hear(ctx context.Context, channel, payload string) {
 			l.waker.Announce(seq)
 			return
 		}
+		l.quiet.warn(ctx, "bell_garbage", "announcement is no number", slog.Int("bytes", len(payload)))
 	} else if bell, err := ParseBell(payload); err == nil {
 		l.metrics.BellHeard("ok")
 		l.log.LogAttrs(ctx, slog.LevelDebug, "bell_heard", slog.String("action", bell.Action),

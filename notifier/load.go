@@ -2,7 +2,6 @@ package notifier
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -10,6 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+// maxLoadFaults bounds how often one Load is told no before it stops looking for rows that can be read: enough to
+// find six bad ones among 500, not enough to hold the others up when the view raises for all.
+const maxLoadFaults = 64
 
 // Loader reads the data of events. It may be used concurrently.
 type Loader struct {
@@ -27,13 +30,17 @@ func NewLoader(pool *pgxpool.Pool, metrics Metrics, log *slog.Logger) *Loader {
 // gone, belongs to another account, or cannot be read. One query for all; when the view raises, the batch
 // is halved until the row at fault stands alone. An error means that the database could not be asked.
 func (l *Loader) Load(ctx context.Context, events []Event) ([][]byte, error) {
-	found := make(map[string]loaded, len(events))
-	if err := l.load(ctx, distinctAppointments(events), found); err != nil {
+	batch := loading{found: make(map[string]loaded, len(events))}
+	if err := l.load(ctx, distinctAppointments(events), &batch); err != nil {
 		return nil, err
+	}
+	if batch.unread > 0 {
+		l.log.LogAttrs(ctx, slog.LevelWarn, "appointments_not_loaded", slog.Int("appointments", batch.unread),
+			slog.String("first_appointment", batch.firstUnread), slog.String("problem", batch.problem))
 	}
 	data := make([][]byte, len(events))
 	for i, event := range events {
-		if row, ok := found[event.Appointment]; ok && row.account == event.Account {
+		if row := batch.found[event.Appointment]; row.data != nil && row.account == event.Account {
 			data[i] = row.data
 			continue
 		}
@@ -43,10 +50,29 @@ func (l *Loader) Load(ctx context.Context, events []Event) ([][]byte, error) {
 	return data, nil
 }
 
-// loaded is one appointment: whose it is, and its JSON.
+// loading is what one Load has come by so far.
+type loading struct {
+	found       map[string]loaded
+	faults      int // queries that failed
+	unread      int // appointments that were given up
+	firstUnread string
+	problem     string // of the first: an SQLSTATE, or problemShape
+}
+
+// problemShape: the view was replaced by one whose procedures are not [{id, name, price}].
+const problemShape = "procedures_malformed"
+
+// loaded is one appointment: whose it is, and its JSON (nil when it was given up).
 type loaded struct {
 	account string
 	data    []byte
+}
+
+func (b *loading) giveUp(ids []string, problem string) {
+	if b.unread == 0 {
+		b.firstUnread, b.problem = ids[0], problem
+	}
+	b.unread += len(ids)
 }
 
 func distinctAppointments(events []Event) []string {
@@ -61,23 +87,28 @@ func distinctAppointments(events []Event) []string {
 	return ids
 }
 
-func (l *Loader) load(ctx context.Context, ids []string, found map[string]loaded) error {
-	err := l.query(ctx, ids, found)
-	switch {
-	case err == nil:
+func (l *Loader) load(ctx context.Context, ids []string, batch *loading) error {
+	if batch.faults >= maxLoadFaults {
+		batch.giveUp(ids, "")
 		return nil
-	case !isStatementFault(err) || IsNotMigrated(err):
+	}
+	err := l.query(ctx, ids, batch)
+	if err == nil {
+		return nil
+	}
+	batch.faults++
+	switch {
+	case !isStatementFault(err), IsNotMigrated(err) && IsNotMigrated(l.askView(ctx)):
 		return err
 	case len(ids) == 1 || isWait(err): // halving would not help against a lock or a slow view
-		l.log.LogAttrs(ctx, slog.LevelWarn, "appointments_not_loaded",
-			slog.Int("appointments", len(ids)), slog.String("first_appointment", ids[0]), slog.String("sqlstate", sqlState(err)))
+		batch.giveUp(ids, sqlState(err))
 		return nil
 	}
 	half := len(ids) / 2
-	if err := l.load(ctx, ids[:half], found); err != nil {
+	if err := l.load(ctx, ids[:half], batch); err != nil {
 		return err
 	}
-	return l.load(ctx, ids[half:], found)
+	return l.load(ctx, ids[half:], batch)
 }
 
 // isWait tells whether a statement ended because it waited or ran too long.
@@ -86,70 +117,78 @@ func isWait(err error) bool {
 	return state == "55P03" || state == "57014"
 }
 
-// query sends settings and query in one round trip, which PostgreSQL runs as one transaction.
-func (l *Loader) query(ctx context.Context, ids []string, found map[string]loaded) error {
+// askView tells whether it is the view that we lack, or have no right on, and not something that one of its rows
+// came upon.
+func (l *Loader) askView(ctx context.Context) error {
 	ctx, cancel := withQueryTimeout(ctx)
 	defer cancel()
-	batch := &pgx.Batch{}
-	batch.Queue(loadSettingsSQL)
-	batch.Queue(loadSQL, arrayLiteral(ids)).Query(func(rows pgx.Rows) error {
-		_, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, scanAppointment(row, found)
-		})
+	_, err := l.pool.Exec(ctx, "SELECT FROM notifier.appointment_dto LIMIT 0")
+	return err
+}
+
+// loadsKey marks a connection on which the load's statement is prepared.
+const loadsKey = "notifier.loads"
+
+// query asks for ids under the load's settings. Preparing a statement takes locks, too, so the first time on a
+// connection it happens in a transaction that has them; afterwards settings and query are one round trip,
+// which PostgreSQL runs as one transaction.
+func (l *Loader) query(ctx context.Context, ids []string, batch *loading) error {
+	ctx, cancel := withQueryTimeout(ctx)
+	defer cancel()
+	err := l.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		marks := conn.Conn().PgConn().CustomData()
+		run := inTransaction
+		if marks[loadsKey] != nil {
+			run = inOneRoundTrip
+		}
+		delete(marks, loadsKey)
+		err := run(ctx, conn, arrayLiteral(ids), func(rows pgx.Rows) error { return collect(rows, batch) })
+		if err == nil {
+			marks[loadsKey] = true
+		}
 		return err
 	})
-	if err := l.pool.SendBatch(ctx, batch).Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("load appointments: %w", err)
 	}
 	return nil
 }
 
-func scanAppointment(row pgx.CollectableRow, found map[string]loaded) error {
-	var (
-		id, account             string
-		a                       appointment
-		doctorID, patientID     json.RawMessage
-		statusID                json.RawMessage
-		doctorName, patientName *string
-		hasContact              bool
-		phone                   *string
-		statusName, statusColor *string
-		procedures              json.RawMessage
-	)
-	err := row.Scan(&id, &account, &a.ID, &a.AccountID, &a.Date, &a.StartTime, &a.EndTime, &a.Notes,
-		&a.CreatedAt, &a.UpdatedAt, &a.DeletedAt, &doctorID, &doctorName, &patientID, &patientName,
-		&hasContact, &phone, &statusID, &statusName, &statusColor, &procedures)
-	if err != nil {
-		return fmt.Errorf("read view notifier.appointment_dto: %w", err)
-	}
-	if doctorID != nil {
-		a.Doctor = &person{doctorID, doctorName}
-	}
-	if patientID != nil {
-		a.Patient = &patient{person: person{patientID, patientName}}
-		if hasContact {
-			a.Patient.Contact = &contact{phone}
+func inTransaction(ctx context.Context, conn *pgxpool.Conn, ids string, read func(pgx.Rows) error) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, loadSettingsSQL); err != nil {
+			return err
 		}
-	}
-	if statusID != nil {
-		a.Status = &status{statusID, statusName, statusColor}
-	}
-	if err := json.Unmarshal(procedures, &a.Procedures); err != nil {
-		return fmt.Errorf("read procedures of view notifier.appointment_dto: %w", err)
-	}
-	if len(a.Procedures) > 0 {
-		a.First = &procedureLink{a.Procedures[0]}
-	} else {
-		a.Procedures = []procedure{}
-	}
-	data, err := encode(a)
-	if err != nil {
-		return err
-	}
-	if _, twice := found[id]; !twice { // a patient with two contacts makes two rows: the first counts
-		found[id] = loaded{account, data}
-	}
-	return nil
+		rows, err := tx.Query(ctx, loadSQL, ids)
+		if err != nil {
+			return err
+		}
+		return read(rows)
+	})
+}
+
+func inOneRoundTrip(ctx context.Context, conn *pgxpool.Conn, ids string, read func(pgx.Rows) error) error {
+	batch := &pgx.Batch{}
+	batch.Queue(loadSettingsSQL)
+	batch.Queue(loadSQL, ids).Query(read)
+	return conn.SendBatch(ctx, batch).Close()
+}
+
+// collect reads the view's rows. Of a patient with two contacts, which makes two rows, the first counts.
+func collect(rows pgx.Rows, batch *loading) error {
+	var row appointmentRow
+	_, err := pgx.ForEachRow(rows, row.fields(), func() error {
+		if _, twice := batch.found[row.id]; twice {
+			return nil
+		}
+		data, err := row.encode()
+		if err != nil {
+			batch.giveUp([]string{row.id}, problemShape) // and data is nil
+		}
+		batch.found[row.id] = loaded{row.account, data}
+		return nil
+	})
+	return err
 }
 
 // arrayLiteral writes ids as PostgreSQL's array text, so that the array takes the type of the view's id column

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,11 +55,22 @@ type Log struct {
 	pool   *pgxpool.Pool
 	loader *Loader
 	limit  int
+	turns  chan struct{} // held while the database is asked
 }
 
 // NewLog reads with the runtime role's pool; limit is the largest number of events that one replay sends.
+// Replays take at most half of the pool's connections, so that the feed does not stand in line behind
+// thousands of clients that come back at once.
 func NewLog(pool *pgxpool.Pool, loader *Loader, limit int) *Log {
-	return &Log{pool: pool, loader: loader, limit: limit}
+	turns := max(1, pool.Config().MaxConns/2)
+	return &Log{pool: pool, loader: loader, limit: limit, turns: make(chan struct{}, turns)}
+}
+
+// Seq is the number of an event id: larger numbers come later within one connection. ok is false for what
+// is not one of our ids.
+func (l *Log) Seq(id string) (seq int64, ok bool) {
+	cursor, err := ParseCursor(id)
+	return cursor.Seq, err == nil
 }
 
 // Replay calls yield for every event of the account after the cursor, up to seq upTo, in order.
@@ -78,7 +90,7 @@ func (l *Log) Replay(ctx context.Context, account, cursor string, upTo int64,
 		return false, err
 	}
 	for batch := range slices.Chunk(missed, readBatch) {
-		data, err := l.loader.Load(ctx, batch)
+		data, err := l.load(ctx, batch)
 		if err != nil {
 			return false, err
 		}
@@ -89,30 +101,49 @@ func (l *Log) Replay(ctx context.Context, account, cursor string, upTo int64,
 	return true, nil
 }
 
+func (l *Log) load(ctx context.Context, batch []Event) ([][]byte, error) {
+	if err := l.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer l.endTurn()
+	return l.loader.Load(ctx, batch)
+}
+
 // missed reads the events first and then judges the cursor: what the retention cuts between the two makes the
 // judgement worse, never the list shorter than it was judged to be.
-func (l *Log) missed(ctx context.Context, account string, from Cursor, upTo int64) ([]Event, bool, error) {
+func (l *Log) missed(ctx context.Context, account string, from Cursor, upTo int64) (missed []Event, known bool, err error) {
+	if err := l.takeTurn(ctx); err != nil {
+		return nil, false, err
+	}
+	defer l.endTurn()
 	ctx, cancel := withQueryTimeout(ctx)
 	defer cancel()
-	rows, err := l.pool.Query(ctx, replaySQL, account, from.Seq, upTo, l.limit+1)
-	if err != nil {
-		return nil, false, fmt.Errorf("read missed events: %w", err)
-	}
-	missed, err := pgx.CollectRows(rows, scanEvent)
-	switch state := sqlState(err); {
-	case state == "22P02" || state == "22003": // the account is no value of the clinic's id type: nothing was ever its
+	var canonical string
+	batch := &pgx.Batch{}
+	batch.Queue(accountSQL, account).QueryRow(func(row pgx.Row) error { return row.Scan(&canonical) })
+	batch.Queue(replaySQL, account, from.Seq, upTo, l.limit+1).Query(func(rows pgx.Rows) (err error) {
+		missed, err = pgx.CollectRows(rows, scanEvent)
+		return err
+	})
+	batch.Queue(knownSQL, from.Epoch, from.Seq).QueryRow(func(row pgx.Row) error { return row.Scan(&known) })
+	err = l.pool.SendBatch(ctx, batch).Close()
+	switch {
+	case strings.HasPrefix(sqlState(err), "22"): // data exception: no value of the clinic's id type, so nothing was ever its
 		return nil, false, nil
 	case err != nil:
 		return nil, false, fmt.Errorf("read missed events: %w", err)
 	}
-	for _, event := range missed {
-		if event.Account != account { // "01" reads as 1, but is another account
-			return nil, false, nil
-		}
-	}
-	var known bool
-	if err := l.pool.QueryRow(ctx, knownSQL, from.Epoch, from.Seq).Scan(&known); err != nil {
-		return nil, false, fmt.Errorf("judge cursor: %w", err)
-	}
-	return missed, known, nil
+	// "01" is read as 1, but is another account's name.
+	return missed, known && canonical == account, nil
 }
+
+func (l *Log) takeTurn(ctx context.Context) error {
+	select {
+	case l.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a turn to replay: %w", context.Cause(ctx))
+	}
+}
+
+func (l *Log) endTurn() { <-l.turns }

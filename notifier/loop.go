@@ -12,8 +12,8 @@ const (
 	// eagerPoll is the pause before the first look after an event; it doubles up to the poll interval.
 	// Writers keep their bell silent beside another one that is in flight, so more often follows soon.
 	eagerPoll = 5 * time.Millisecond
-	// feedBackoffMax bounds the pause after errors, suspendAfter the time for which errors go unnoticed by
-	// new clients: a killed backend is replaced within it.
+	// feedBackoffMax bounds the pause after errors. For suspendAfter new clients notice nothing of them: a
+	// killed backend is replaced within it.
 	feedBackoffMax = time.Second
 	suspendAfter   = time.Second
 )
@@ -26,6 +26,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	pause, backoff := f.poll, time.Duration(0)
 	var failing time.Time
 	for {
+		started := time.Now()
 		busy, err := f.round(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -37,7 +38,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		default:
 			quiet.warn(ctx, "feed_failed", sqlState(err), slog.Any("error", err))
 			if failing.IsZero() {
-				failing = time.Now()
+				failing = started
 			}
 			f.failed(err, failing)
 			backoff = min(feedBackoffMax, max(2*backoff, 20*time.Millisecond))
@@ -63,11 +64,25 @@ func (f *Feed) sleep(ctx context.Context, pause time.Duration, wakeable bool) {
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-wake:
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-wake:
+			if f.hasNews() {
+				return
+			}
+		}
 	}
+}
+
+// hasNews tells whether a wake-up was for something that the loop has not done yet: what our own pump announced
+// comes back to us too.
+func (f *Feed) hasNews() bool {
+	announced := f.announced.Swap(0)
+	return announced > f.at.Seq || f.rung.Load()
 }
 
 func (f *Feed) failed(err error, since time.Time) {
@@ -94,11 +109,12 @@ func (f *Feed) Wake() {
 	f.nudge()
 }
 
-// Announce makes the loop read if seq is news. It never blocks.
+// Announce makes the loop read if seq is news to it. It never blocks.
 func (f *Feed) Announce(seq int64) {
-	if seq > f.place.Load() {
-		f.nudge()
+	for known := f.announced.Load(); seq > known && !f.announced.CompareAndSwap(known, seq); {
+		known = f.announced.Load()
 	}
+	f.nudge()
 }
 
 func (f *Feed) nudge() {

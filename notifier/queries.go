@@ -14,10 +14,12 @@ var (
 	readSQL string
 	//go:embed replay.sql
 	replaySQL string
+	//go:embed account.sql
+	accountSQL string
 	//go:embed known.sql
 	knownSQL string
-	//go:embed lost.sql
-	lostSQL string
+	//go:embed survived.sql
+	survivedSQL string
 	//go:embed load.sql
 	loadSQL string
 	//go:embed load_settings.sql

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -25,24 +26,28 @@ type Releaser struct {
 	metrics  Metrics
 	log      *slog.Logger
 	requests chan chan struct{}
-	logEnd   atomic.Int64 // the last number of the log that the feed told of
-	seen     int64        // up to where events have been considered; only the pass uses it
+	since    atomic.Int64 // events after it are still to be considered
 }
+
+// noEvents is a since that no event comes after.
+const noEvents = math.MaxInt64
 
 // NewReleaser makes a releaser; Run does its work.
 func NewReleaser(pool *pgxpool.Pool, metrics Metrics, log *slog.Logger) *Releaser {
-	return &Releaser{pool: pool, metrics: metrics, log: log, requests: make(chan chan struct{}, 1)}
+	r := &Releaser{pool: pool, metrics: metrics, log: log, requests: make(chan chan struct{}, 1)}
+	r.since.Store(noEvents)
+	return r
 }
 
-// Try asks for a pass and waits for it, but for 20 ms at most, and not at all behind a pass that is stuck.
-// Effects of events up to seq are considered at once; what cannot be settled is tried again by Run.
+// Try asks for a pass that considers the doctors of the events after seq at once, and waits for it: 20 ms at
+// most, and not at all where a pass is waited for already. What cannot be settled is tried again by Run.
 func (r *Releaser) Try(ctx context.Context, seq int64) {
-	r.logEnd.Store(seq)
+	r.consider(seq)
 	done := make(chan struct{})
 	select {
 	case r.requests <- done:
 	default:
-		return // the pass that is asked for already will see ours
+		return // the pass that is asked for already will consider ours
 	}
 	patience := time.NewTimer(releasePatience)
 	defer patience.Stop()
@@ -76,16 +81,26 @@ func (r *Releaser) Run(ctx context.Context) error {
 	}
 }
 
+// consider lowers since to seq.
+func (r *Releaser) consider(seq int64) {
+	for {
+		since := r.since.Load()
+		if since <= seq || r.since.CompareAndSwap(since, seq) {
+			return
+		}
+	}
+}
+
 // settle runs passes while they settle something.
 func (r *Releaser) settle(ctx context.Context) error {
-	end := r.logEnd.Load()
+	since := r.since.Swap(noEvents)
 	for {
-		settled, err := r.pass(ctx)
+		settled, err := r.pass(ctx, since)
 		if err != nil {
+			r.consider(since)
 			return err
 		}
 		if settled == 0 {
-			r.seen = end
 			return nil
 		}
 	}
@@ -97,10 +112,10 @@ type effect struct {
 	outcome, problem string
 }
 
-func (r *Releaser) pass(ctx context.Context) (settled int, err error) {
+func (r *Releaser) pass(ctx context.Context, since int64) (settled int, err error) {
 	ctx, cancel := withQueryTimeout(ctx)
 	defer cancel()
-	rows, err := r.pool.Query(ctx, releaseSQL, releaseBatch, r.seen)
+	rows, err := r.pool.Query(ctx, releaseSQL, releaseBatch, since)
 	if err != nil {
 		return 0, fmt.Errorf("release doctors: %w", err)
 	}

@@ -190,11 +190,11 @@ func (m *Migrator) open(ctx context.Context, db *sql.DB) (*session, error) {
 			return nil, err
 		}
 	}
-	files, err := s.rendering.migrations()
+	all, err := s.rendering.migrations()
 	if err != nil {
 		return nil, err
 	}
-	s.provider, err = goose.NewProvider(goose.DialectPostgres, db, files,
+	s.provider, err = goose.NewProvider(goose.DialectPostgres, db, gooseFiles(all),
 		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true),
 		goose.WithLogger(goose.NopLogger()))
 	if err != nil {

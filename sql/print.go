@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"io/fs"
-	"path"
-	"strconv"
+	"slices"
 	"strings"
 )
 
@@ -15,40 +13,25 @@ import (
 func (m *Migrator) Print(w io.Writer, down bool) error {
 	bell := m.cfg.Bell == nil || *m.cfg.Bell
 	r := rendering{names: DefaultNames().Override(m.cfg.Names), bell: bell, lockTimeout: m.cfg.LockTimeout}
-	files, err := r.migrations()
+	all, err := r.migrations()
 	if err != nil {
 		return err
 	}
-	names, err := fs.Glob(files, "*.sql")
-	if err != nil {
-		return err
+	before, after := "migrations/prepare.sql", "migrations/advise.sql"
+	if down {
+		slices.Reverse(all)
+		before, after = "", "migrations/remove.sql"
 	}
 	out := &printer{w: bufio.NewWriter(w)}
 	out.line("-- Apply with: psql --set ON_ERROR_STOP=1 --file THIS_FILE, as the owner of the clinic's tables.")
 	out.line("-- Each transaction may be run again by itself when it meets a lock timeout.")
-	if !down {
-		if err := out.script(r, "migrations/prepare.sql"); err != nil {
-			return err
-		}
+	if err := out.script(r, before); err != nil {
+		return err
 	}
-	for i := range names {
-		name := names[i]
-		if down {
-			name = names[len(names)-1-i]
-		}
-		text, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
-		}
-		if err := out.migration(name, string(text), down); err != nil {
-			return err
-		}
+	for _, migration := range all {
+		out.migration(migration, down)
 	}
-	last := "migrations/advise.sql"
-	if down {
-		last = "migrations/remove.sql"
-	}
-	if err := out.script(r, last); err != nil {
+	if err := out.script(r, after); err != nil {
 		return err
 	}
 	return out.w.Flush()
@@ -60,45 +43,27 @@ type printer struct {
 
 func (p *printer) line(text string) { _, _ = p.w.WriteString(text + "\n") }
 
+// script prints one of the unnumbered files, if there is one.
 func (p *printer) script(r rendering, file string) error {
+	if file == "" {
+		return nil
+	}
 	text, err := r.file(file)
 	if err != nil {
 		return err
 	}
-	p.transaction(file, strings.TrimSpace(text))
+	p.transaction(strings.TrimPrefix(file, "migrations/"), strings.TrimSpace(text))
 	return nil
 }
 
-func (p *printer) migration(name, text string, down bool) error {
-	version, err := strconv.ParseInt(strings.SplitN(name, "_", 2)[0], 10, 64)
-	if err != nil {
-		return fmt.Errorf("read version of %s: %w", name, err)
-	}
-	up, back := splitMigration(text)
-	body, note := up, fmt.Sprintf("INSERT INTO %s (version_id, is_applied) VALUES (%d, true);", versionTable, version)
+func (p *printer) migration(m migration, down bool) {
+	body, note := m.up, "INSERT INTO %s (version_id, is_applied) VALUES (%d, true);"
 	if down {
-		body, note = back, fmt.Sprintf("DELETE FROM %s WHERE version_id = %d;", versionTable, version)
+		body, note = m.down, "DELETE FROM %s WHERE version_id = %d;"
 	}
-	p.transaction(name, body+"\n\n"+note)
-	return nil
+	p.transaction(m.name, body+"\n\n"+fmt.Sprintf(note, versionTable, m.version))
 }
 
 func (p *printer) transaction(name, body string) {
-	p.line("\n-- " + path.Base(name) + "\nBEGIN;\n" + body + "\nCOMMIT;")
-}
-
-// splitMigration takes goose's annotations out of a migration: they mean nothing to psql.
-func splitMigration(text string) (up, down string) {
-	parts := map[string]*strings.Builder{"": {}, "Up": {}, "Down": {}}
-	section := ""
-	for line := range strings.Lines(text) {
-		annotation, isAnnotation := strings.CutPrefix(strings.TrimSpace(line), "-- +goose ")
-		switch {
-		case !isAnnotation:
-			parts[section].WriteString(line)
-		case annotation == "Up" || annotation == "Down":
-			section = annotation
-		}
-	}
-	return strings.TrimSpace(parts["Up"].String()), strings.TrimSpace(parts["Down"].String())
+	p.line("\n-- " + name + "\nBEGIN;\n" + body + "\nCOMMIT;")
 }

@@ -4,10 +4,8 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
-	"testing/fstest"
 	"text/template"
 	"time"
 
@@ -29,23 +27,7 @@ type rendering struct {
 	lockTimeout time.Duration
 }
 
-// migrations renders the numbered files, as goose takes them.
-func (r rendering) migrations() (fs.FS, error) {
-	paths, err := fs.Glob(sources, "migrations/0*.sql")
-	if err != nil {
-		return nil, err
-	}
-	rendered := fstest.MapFS{}
-	for _, path := range paths {
-		text, err := r.file(path)
-		if err != nil {
-			return nil, err
-		}
-		rendered[strings.TrimPrefix(path, "migrations/")] = &fstest.MapFile{Data: []byte(text)}
-	}
-	return rendered, nil
-}
-
+// file renders one of the sources.
 func (r rendering) file(path string) (string, error) {
 	source, err := sources.ReadFile(path)
 	if err != nil {

@@ -5,10 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
@@ -57,18 +53,12 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return status, err
 	}
-	names, err := fs.Glob(sources, "migrations/0*.sql")
+	all, err := rendering{names: DefaultNames()}.migrations() // only what they are called is of interest
 	if err != nil {
 		return status, err
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		name = strings.TrimPrefix(name, "migrations/")
-		version, err := strconv.ParseInt(strings.SplitN(name, "_", 2)[0], 10, 64)
-		if err != nil {
-			return status, fmt.Errorf("read version of %s: %w", name, err)
-		}
-		status.Migrations = append(status.Migrations, MigrationStatus{Name: name, AppliedAt: applied[version]})
+	for _, migration := range all {
+		status.Migrations = append(status.Migrations, MigrationStatus{Name: migration.name, AppliedAt: applied[migration.version]})
 	}
 	if _, status.Bell, err = storedSettings(ctx, db); err != nil {
 		return status, err

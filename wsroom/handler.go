@@ -111,7 +111,8 @@ func (h *handler) admit(s *session, r *http.Request) *Ending {
 	if !h.origins.Allowed(r) {
 		return OriginForbidden
 	}
-	return refusal(h.hub.attach(&s.member, Plain, s))
+	s.writer.Member, s.writer.Conn, s.writer.Finish = &s.member, s.conn, s.finish
+	return refusal(h.hub.attach(&s.member, Plain, &s.writer))
 }
 
 // refusal is what to tell a client that the hub does not take.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -165,10 +167,11 @@ func (r *record) String() string {
 	return r.buf.String()
 }
 
-// server is a hub with its handler, listening.
+// server is a hub with its handler, and the place of its feed.
 type server struct {
 	t       testing.TB
 	hub     *wsroom.Hub
+	handler http.Handler
 	journal *journal
 	counts  *counts
 	record  *record
@@ -191,24 +194,77 @@ func newServer(t testing.TB, opts ...option) *server {
 	}
 	s.hub = wsroom.NewHub(hubConfig)
 	s.hub.Open(s.seq, cursorOf(s.seq))
-	s.serve(wsroom.NewHandler(s.hub, &tokens{}, s.journal, config))
+	s.handler = wsroom.NewHandler(s.hub, &tokens{}, s.journal, config)
 	return s
 }
 
-// serve listens on the loopback interface.
-func (s *server) serve(h http.Handler) {
-	web := httptest.NewServer(h)
+// listen starts a server on the loopback interface.
+func listen(t testing.TB, opts ...option) *server {
+	t.Helper()
+	s := newServer(t, opts...)
+	web := httptest.NewServer(s.handler)
 	s.url = "ws" + strings.TrimPrefix(web.URL, "http") + "/ws"
 	s.dial = (&net.Dialer{}).DialContext
-	s.t.Cleanup(func() {
+	t.Cleanup(func() {
 		s.drain()
 		web.Close()
 	})
+	return s
 }
+
+// listenPipes starts a server whose connections are net.Pipes, for a bubble of testing/synctest. A pipe buffers nothing: a client that does not read
+// holds a write up at once.
+func listenPipes(t testing.TB, opts ...option) *server {
+	t.Helper()
+	s := newServer(t, opts...)
+	pipes := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	web := &http.Server{Handler: s.handler}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = web.Serve(pipes) // http.ErrServerClosed, when the test is over
+	}()
+	s.url = "ws://pipe.example/ws"
+	s.dial = pipes.dial
+	t.Cleanup(func() {
+		s.drain()
+		_ = web.Close()
+		<-served
+	})
+	return s
+}
+
+type pipeListener struct {
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *pipeListener) dial(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	l.conns <- far
+	return near, nil
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // drain sees to it that no connection outlives its test.
 func (s *server) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
 	if err := s.hub.Drain(ctx, 0); err != nil {
 		s.t.Errorf("drain: %v", err)
@@ -264,6 +320,26 @@ func (s *server) join(token string) *client {
 	c := s.connect("", "Authorization: Bearer "+token)
 	c.want("welcome")
 	return c
+}
+
+// handshake joins by hand, with a token in the header, and reads up to the end of the welcome, byte by byte: what follows is the caller's.
+func handshake(conn net.Conn, token string) error {
+	if _, err := fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer %s\r\n\r\n", token); err != nil {
+		return err
+	}
+	var seen []byte
+	for one := make([]byte, 1); !bytes.Contains(seen, []byte(`"welcome"`)) || seen[len(seen)-1] != '}'; {
+		if _, err := io.ReadFull(conn, one); err != nil {
+			return fmt.Errorf("read handshake: %w after %q", err, seen)
+		}
+		seen = append(seen, one[0])
+	}
+	return nil
+}
+
+func httpClient(s *server) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: s.dial, DisableKeepAlives: true}}
 }
 
 func (c *client) send(format string, args ...any) {
@@ -340,5 +416,15 @@ func (c *client) wantEnd(closeCode int, code string) {
 	}
 	if got := websocket.CloseStatus(err); int(got) != closeCode {
 		c.t.Fatalf("want close %d, got %v", closeCode, err)
+	}
+}
+
+// eventually waits for a state that nobody announces.
+func eventually(t testing.TB, what string, reached func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !reached(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
 	}
 }

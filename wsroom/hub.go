@@ -30,6 +30,8 @@ type Hub struct {
 	metrics     Metrics
 	logger      *slog.Logger
 
+	crew crew // writes for all
+
 	publishing sync.Mutex // the feed is one goroutine: this only makes a second one safe
 	audience   []*Member  // scratch of Publish
 

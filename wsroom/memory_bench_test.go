@@ -76,13 +76,13 @@ func BenchmarkIdleMemory(b *testing.B) {
 
 	// The first connections pay for what all share.
 	for range 50 {
-		defer rawJoin(b, addr).Close()
+		defer mustJoin(b, addr).Close()
 	}
 	before := measure(b, server.Process.Pid, addr)
 	conns := make([]net.Conn, b.N)
 	began := time.Now()
 	for i := range conns {
-		conns[i] = rawJoin(b, addr)
+		conns[i] = mustJoin(b, addr)
 		defer conns[i].Close()
 	}
 	took := time.Since(began)
@@ -129,22 +129,24 @@ func residentSet(b *testing.B, pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// rawJoin is a client of a few bytes: a net.Conn that has read its welcome.
-func rawJoin(b testing.TB, addr string) net.Conn {
-	b.Helper()
+// rawJoin is a client of a few bytes: a net.Conn that has read its welcome and answered a ping that nobody sent.
+func rawJoin(addr string) (net.Conn, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
-		b.Fatal(err)
+		return nil, err
 	}
-	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
-		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer 1\r\n\r\n", addr)
-	var buf [1024]byte
-	for seen := 0; !strings.Contains(string(buf[:seen]), `"welcome"`); {
-		n, err := conn.Read(buf[seen:])
-		if err != nil {
-			b.Fatalf("read handshake: %v after %q", err, buf[:seen])
-		}
-		seen += n
+	if err := handshake(conn, "1"); err != nil {
+		return nil, err
+	}
+	_, err = conn.Write([]byte{0x8a, 0x80, 0, 0, 0, 0})
+	return conn, err
+}
+
+func mustJoin(b *testing.B, addr string) net.Conn {
+	b.Helper()
+	conn, err := rawJoin(addr)
+	if err != nil {
+		b.Fatal(err)
 	}
 	return conn
 }

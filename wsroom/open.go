@@ -51,7 +51,7 @@ func reasonOf(err error) *Ending {
 
 // open brings a session from its token to its live stream: check, join, replay, live.
 func (s *session) open(ctx context.Context, token, cursor string) {
-	defer s.finish()
+	defer s.done()
 	who, reason, err := s.handler.authenticate(ctx, token)
 	if reason != nil {
 		s.end(reason, err)
@@ -63,6 +63,7 @@ func (s *session) open(ctx context.Context, token, cursor string) {
 		return
 	}
 	s.mu.Lock()
+	s.joined = true
 	s.lives(who.expiresAt)
 	s.known = position
 	s.arm()
@@ -105,7 +106,7 @@ func (s *session) goLive(replayed int64) {
 
 // renew exchanges the token of a live session.
 func (s *session) renew(ctx context.Context, token string) {
-	defer s.finish()
+	defer s.done()
 	who, reason, err := s.handler.authenticate(ctx, token)
 	switch {
 	case reason != nil:

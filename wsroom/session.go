@@ -24,15 +24,18 @@ var errEnded = errors.New("session ended")
 // closes the sending half; the reader sees the client answer, or its time end, and leaves.
 type session struct {
 	member  Member
+	writer  Writer
 	handler *handler
 	conn    *socket.Conn
-	work    sync.WaitGroup // writer and opener
+	work    sync.WaitGroup // the opener
 	bucket  bucket         // the reader's
 
 	mu     sync.Mutex
 	timer  *time.Timer
 	closed bool               // no timer, no opener any more
+	joined bool               // a further token is a renewal
 	busy   context.CancelFunc // of the opener or renewal under way
+	next   string             // a renewal's token that waits for it
 	cause  error              // of the ending, for the log
 	due
 }
@@ -47,11 +50,11 @@ func (s *session) run(token, cursor string) {
 		s.cursor = cursor
 	}
 	s.arm()
-	s.mu.Unlock()
 	var ctx context.Context
 	if token != "" {
 		ctx = s.begin()
 	}
+	s.mu.Unlock()
 	go s.read()
 	if ctx != nil {
 		s.open(ctx, token, cursor)
@@ -66,26 +69,38 @@ func (s *session) refuse(reason *Ending) {
 	s.report(reason, nil)
 }
 
-// begin registers the work of an opener or a renewal; nil if one is under way or the session is closing. The context ends with the session.
+// begin registers the work of an opener or a renewal, if none is under way. The context ends with the session. Under mu.
 func (s *session) begin() context.Context {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.busy != nil {
-		return nil
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.busy = cancel
 	s.work.Add(1)
 	return ctx
 }
 
-// finish is the other end of begin.
-func (s *session) finish() {
+// done is the other end of begin. A renewal that came meanwhile goes on.
+func (s *session) done() {
+	defer s.work.Done()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.busy()
 	s.busy = nil
-	s.mu.Unlock()
-	s.work.Done()
+	if token := s.next; token != "" && !s.closed {
+		s.next = ""
+		go s.renew(s.begin(), token)
+	}
+}
+
+// renewal starts a renewal, or has it wait for the opener or renewal under way; of several that wait the last counts. A token that comes while
+// the first is still being checked is a second one, and ignored.
+func (s *session) renewal(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.busy == nil:
+		go s.renew(s.begin(), token)
+	case s.joined:
+		s.next = token
+	}
 }
 
 // read is the session's resident goroutine: it waits on the smallest stack, reads what has come, which takes more, and leaves the waiting to a
@@ -137,25 +152,26 @@ func (s *session) received(frame []byte) (reason *Ending, cause error) {
 	if message.Token == "" {
 		return TokenMissing, nil
 	}
-	ctx := s.begin()
-	if ctx == nil {
-		return nil, nil // a second token while the first is being checked: ignored
+	if !s.first(message) {
+		s.renewal(message.Token)
 	}
+	return nil, nil
+}
+
+// first opens the session, if it was this message that it waited for.
+func (s *session) first(message authMessage) bool {
 	s.mu.Lock()
-	first := s.authBy != 0
-	s.authBy = 0
-	cursor := s.cursor
-	s.cursor = ""
-	s.mu.Unlock()
-	if !first {
-		go s.renew(ctx, message.Token)
-		return nil, nil
+	defer s.mu.Unlock()
+	if s.authBy == 0 {
+		return false
 	}
+	cursor := s.cursor
 	if message.Cursor != "" {
 		cursor = message.Cursor
 	}
-	go s.open(ctx, message.Token, cursor)
-	return nil, nil
+	s.authBy, s.cursor = 0, ""
+	go s.open(s.begin(), message.Token, cursor)
+	return true
 }
 
 // control counts pings and pongs, by the reader inside Read. A ping is answered unless the session ends.
@@ -188,6 +204,7 @@ func (s *session) discard() {
 	}
 	s.mu.Unlock()
 	s.work.Wait()
+	s.writer.Wait()
 }
 
 // end gives the session its reason to end, with the cause for the log, and does not wait for it.
@@ -218,6 +235,7 @@ func (s *session) leave(readErr error) {
 		s.conn.Close()
 	}
 	s.work.Wait()
+	s.writer.Wait()
 	s.report(ended, readErr)
 	s.handler.hub.leave(&s.member)
 }

@@ -1,12 +1,12 @@
 package wsroom_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,23 +20,55 @@ import (
 // drainerEnv makes the test binary a process that connects as often as the number says, to the address, and reads.
 const drainerEnv = "WSROOM_DRAINER"
 
+// drainConnections is that process: its target is "tcp|ws address number".
 func drainConnections(target string) {
-	addr, count, _ := cutLast(target, "/")
-	n, err := strconv.Atoi(count)
-	if err != nil {
+	var kind, addr string
+	var n int
+	if _, err := fmt.Sscan(target, &kind, &addr, &n); err != nil {
 		panic(err)
 	}
 	for range n {
-		conn, err := net.Dial("tcp", addr)
+		var conn net.Conn
+		var err error
+		if kind == "ws" {
+			conn, err = rawJoin(addr)
+		} else {
+			conn, err = net.Dial("tcp", addr)
+		}
 		if err != nil {
 			panic(err)
 		}
 		go func() { _, _ = io.Copy(io.Discard, conn) }() // until the process ends
 	}
+	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// drained returns n connections that another process reads from.
+// startDrainer has another process connect n times and read.
+func startDrainer(b *testing.B, kind, addr string, n int) (ready *bufio.Reader) {
+	b.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", drainerEnv, kind, addr, n))
+	child.Stderr = os.Stderr
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = stdin.Close()
+		_ = child.Wait()
+	})
+	return bufio.NewReader(stdout)
+}
+
+// drained returns n plain connections that another process reads from.
 func drained(b *testing.B, n int) []net.Conn {
 	b.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,16 +76,7 @@ func drained(b *testing.B, n int) []net.Conn {
 		b.Fatal(err)
 	}
 	defer listener.Close()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), fmt.Sprintf("%s=%s/%d", drainerEnv, listener.Addr(), n))
-	child.Stderr = os.Stderr
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		b.Fatal(err)
-	}
+	startDrainer(b, "tcp", listener.Addr().String(), n)
 	conns := make([]net.Conn, n)
 	for i := range conns {
 		if conns[i], err = listener.Accept(); err != nil {
@@ -64,8 +87,6 @@ func drained(b *testing.B, n int) []net.Conn {
 		for _, conn := range conns {
 			_ = conn.Close()
 		}
-		_ = stdin.Close()
-		_ = child.Wait()
 	})
 	return conns
 }
@@ -231,6 +252,7 @@ func (s *crew) publish(frame []byte) {
 
 func (s *crew) work() {
 	var mine [16]int
+	once := func(fd uintptr) bool { _, _ = syscall.Write(int(fd), s.frame); return true }
 	for {
 		s.mu.Lock()
 		n := copy(mine[:], s.jobs[max(0, len(s.jobs)-len(mine)):])
@@ -243,7 +265,7 @@ func (s *crew) work() {
 		s.mu.Unlock()
 		for _, i := range mine[:n] {
 			if s.raws != nil {
-				_ = s.raws[i].Write(func(fd uintptr) bool { _, _ = syscall.Write(int(fd), s.frame); return true })
+				_ = s.raws[i].Write(once)
 			} else {
 				_, _ = s.conns[i].Write(s.frame)
 			}
@@ -253,12 +275,3 @@ func (s *crew) work() {
 }
 
 func (*crew) stop() {}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	for i := len(s) - len(sep); i >= 0; i-- {
-		if s[i:i+len(sep)] == sep {
-			return s[:i], s[i+len(sep):], true
-		}
-	}
-	return s, "", false
-}

@@ -1,85 +1,106 @@
 package wsroom
 
-import "sync"
+import (
+	"bytes"
+	"sync"
 
-// A writer lives as long as its member has something queued. It takes what is there, up to a batch, and writes it in one write: one message is
-// written as it is, the bytes that all members share; several are copied together first (writev was slower at this size and keeps a vector of
-// 16 KiB per connection that it was ever used on).
-const (
-	batchMessages = 128
-	batchBytes    = 64 << 10
+	"notifier/wsroom/socket"
 )
 
-type batch struct {
-	messages []*Message
-	bytes    []byte
+// Writer brings a member's queue to its WebSocket, and its ending. It implements Receiver; while the queue is empty it is only these fields. Set
+// Member and Conn before the member can be woken, and do not copy it.
+type Writer struct {
+	Member *Member
+	Conn   *socket.Conn
+
+	// Finish carries out an ending, on a goroutine of its own, after everything queued before it was written. It is not called for an ending that
+	// finds the connection lost.
+	Finish func(*Ending)
+
+	running sync.WaitGroup
 }
 
-var batches = sync.Pool{New: func() any {
-	return &batch{messages: make([]*Message, 0, batchMessages), bytes: make([]byte, 0, batchBytes)}
-}}
-
-// join returns the frames of the messages one after the other.
-func (b *batch) join(messages []*Message) []byte {
-	if len(messages) == 1 {
-		return messages[0].frame
-	}
-	b.bytes = b.bytes[:0]
-	for _, m := range messages {
-		b.bytes = append(b.bytes, m.frame...)
-	}
-	return b.bytes
-}
-
-// Wake implements Receiver: something is queued and no writer runs.
-func (s *session) Wake() {
-	s.work.Add(1)
-	go s.write()
+// Wake implements Receiver.
+func (w *Writer) Wake() {
+	w.running.Add(1)
+	w.Member.hub.crew.add(w)
 }
 
 // GiveUp implements Receiver.
-func (s *session) GiveUp() { s.conn.GiveUp() }
+func (w *Writer) GiveUp() { w.Conn.GiveUp() }
 
-// write writes until nothing is left, or carries out the ending.
-func (s *session) write() {
-	defer s.work.Done()
-	b := batches.Get().(*batch)
-	defer batches.Put(b)
+// Wait returns when nothing is being written. After Member.Leave nothing will be again.
+func (w *Writer) Wait() { w.running.Wait() }
+
+// turn writes what is queued, until nothing is left or the kernel takes no more.
+func (w *Writer) turn(h *hand) {
 	for {
-		messages, ending := s.member.Take(b.messages, batchBytes)
-		switch {
-		case len(messages) > 0:
-			err := s.conn.Write(b.join(messages))
-			s.delivered(messages, err)
-			clear(messages)
-			if err != nil {
-				s.conn.Cut() // a frame may be cut in two: nothing can follow. The reader sees it and leaves.
-				return
-			}
-		case ending == lost:
-			s.conn.Cut()
-			return
-		case ending != nil:
-			s.conn.Finish(ending.Close, ending.frames)
-			return
-		default:
+		messages, ending := w.Member.Take(h.messages, batchBytes)
+		if len(messages) == 0 {
+			w.end(ending)
 			return
 		}
+		frames, events := h.join(messages), countEvents(messages)
+		rest, err := w.Conn.TryWrite(h.attempt, frames)
+		if len(rest) > 0 && len(messages) > 1 {
+			rest = bytes.Clone(rest) // the buffer is the hand's
+		}
+		clear(messages)
+		switch {
+		case err != nil:
+			w.lose()
+			return
+		case len(rest) > 0:
+			go w.push(rest, events)
+			return
+		}
+		w.delivered(events)
 	}
 }
 
-// delivered counts the events among what was written.
-func (s *session) delivered(messages []*Message, err error) {
-	if err != nil {
+// push is the way of a client that does not keep up: it blocks, and then goes back to the crew with what was queued meanwhile.
+func (w *Writer) push(rest []byte, events int) {
+	if err := w.Conn.WriteRest(rest); err != nil {
+		w.lose()
 		return
 	}
+	w.delivered(events)
+	w.Member.hub.crew.add(w)
+}
+
+// end carries out an ending, if there is one, and gives the turn up.
+func (w *Writer) end(ending *Ending) {
+	switch ending {
+	case nil:
+		w.running.Done()
+	case lost:
+		w.lose()
+	default:
+		go func() {
+			defer w.running.Done()
+			w.Finish(ending)
+		}()
+	}
+}
+
+// lose cuts a connection that cannot be written to: a frame may be cut in two, so nothing can follow. The reader finds out and leaves.
+func (w *Writer) lose() {
+	w.Conn.Cut()
+	w.running.Done()
+}
+
+func (w *Writer) delivered(events int) {
+	if events > 0 {
+		w.Member.hub.metrics.Delivered(w.Member.protocol.name, events)
+	}
+}
+
+func countEvents(messages []*Message) int {
 	events := 0
 	for _, m := range messages {
 		if m.seq != 0 {
 			events++
 		}
 	}
-	if events > 0 {
-		s.handler.Metrics.Delivered(Plain.name, events)
-	}
+	return events
 }

@@ -92,7 +92,7 @@ func runDemo(ctx context.Context, addr string, log *slog.Logger, stdout, stderr 
 	}
 	defer app.Close()
 
-	secret := []byte(rand.Text())
+	secret := []byte(rand.Text() + rand.Text())
 	site := demo.New(demo.Config{DB: app, Logger: log, Token: func(account string) (string, error) {
 		return auth.Sign(secret, auth.Claims{Account: account, Subject: "recepcao", TTL: time.Hour})
 	}})

@@ -34,7 +34,8 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, entry)
 		}
 	}
-	cmd.Env = append(cmd.Env, asProgram+"=1")
+	// A race-enabled program sleeps for a second before it exits, in case another race is about to show.
+	cmd.Env = append(cmd.Env, asProgram+"=1", "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // settings are what one command takes from its user. A value is kept as text until load, so that a
@@ -17,7 +16,6 @@ import (
 // environment and files. load may be called again (files can have changed): after a failed load, the
 // targets are partly new, so a daemon that reloads loads into a copy.
 type settings struct {
-	flags     *pflag.FlagSet
 	cmd       *cobra.Command
 	list      []*setting
 	needOneOf [][2]*setting
@@ -39,19 +37,9 @@ type setting struct {
 	apply func(text string) error
 }
 
-// newSettings is for the flags of one command.
 func newSettings(cmd *cobra.Command) *settings {
-	return newSettingsOn(cmd, cmd.Flags())
-}
-
-// newSharedSettings is for flags that all commands under cmd understand.
-func newSharedSettings(cmd *cobra.Command) *settings {
-	return newSettingsOn(cmd, cmd.PersistentFlags())
-}
-
-func newSettingsOn(cmd *cobra.Command, flags *pflag.FlagSet) *settings {
-	flags.SortFlags = false // help lists them as they are registered: the important ones first
-	return &settings{cmd: cmd, flags: flags}
+	cmd.Flags().SortFlags = false // help lists them as they are registered: the important ones first
+	return &settings{cmd: cmd}
 }
 
 // add registers v as a flag that ends in target. parse sees no empty text, except where there is a
@@ -71,7 +59,7 @@ func add[T any](s *settings, target *T, v *setting, parse func(text string) (T, 
 	if err := v.apply(v.fallback); err != nil {
 		panic(fmt.Sprintf("the default of --%s: %v", v.name, err)) // the programmer's mistake, met by every test
 	}
-	flag := s.flags.VarPF(v, v.name, "", v.usage())
+	flag := s.cmd.Flags().VarPF(v, v.name, "", v.usage())
 	complete := cobra.NoFileCompletions
 	if v.kind == "bool" {
 		flag.NoOptDefVal = "true"
@@ -174,7 +162,7 @@ func (v *setting) title() string {
 	return "--" + v.name
 }
 
-// String, Set and Type make a setting a pflag.Value. Help shows String before anything is set as the
+// String, Set and Type make a setting a value for a flag. Help shows String before anything is set as the
 // default; nothing ever shows it afterwards, and a secret has no default.
 func (v *setting) String() string { return v.fallback }
 

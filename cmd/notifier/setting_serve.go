@@ -41,8 +41,8 @@ func (s *serveSettings) register(cmd *cobra.Command) {
 	s.source.text(&s.addr, "addr", ":8080", "public address: /ws and /socket.io/", isListenAddress)
 	s.source.text(&s.adminAddr, "admin-addr", "127.0.0.1:9090", "admin address: /livez, /readyz, /metrics, /debug/pprof/", isListenAddress)
 	s.registerVerifying(s.source)
-	s.source.items(&s.allowedOrigins, "allowed-origins", "origins of pages that may connect, as https://app.clinic.example or https://*.clinic.example; "+
-		"same origin only if empty", canonicalOrigin)
+	s.source.items(&s.allowedOrigins, "allowed-origins", "origins of pages that may connect, as https://app.clinic.example or "+
+		"https://*.clinic.example; same origin only if empty", canonicalOrigin)
 	s.source.toggle(&s.allowQueryToken, "allow-query-token", "false", "accept tokens as ?access_token= and ?token=, where proxies log them")
 	s.source.toggle(&s.socketioRecovery, "socketio-recovery", "true", "connection state recovery for Socket.IO clients")
 	s.source.duration(&s.pingInterval, "ping-interval", "25s", "pause between the server's pings", atLeast(time.Millisecond))
@@ -69,19 +69,23 @@ func isListenAddress(text string) error {
 }
 
 // canonicalOrigin brings an origin into the one form in which browsers send it, so that comparing
-// bytes is enough. A star stands for part of a host name, or alone for every origin.
+// bytes is enough. "*." stands for every host below a domain, a star alone for every origin. Schemes
+// other than http and https are those of pages inside of an app.
 func canonicalOrigin(text string) (string, error) {
 	if text == "*" {
 		return text, nil
 	}
-	text = strings.ToLower(text)
-	origin, err := url.Parse(text)
+	origin, err := url.Parse(strings.ToLower(text))
 	switch {
-	case err != nil, origin.Host == "", origin.Scheme != "http" && origin.Scheme != "https":
+	case err != nil, origin.Host == "", origin.Scheme == "ws", origin.Scheme == "wss":
 		return "", fmt.Errorf("%s is not an origin like https://app.clinic.example", shown(text))
-	case origin.User != nil, origin.Path != "", origin.RawQuery != "", origin.Fragment != "":
+	case origin.User != nil, origin.Path != "", origin.RawQuery != "", origin.ForceQuery, origin.Fragment != "":
 		return "", errors.New("an origin ends after host and port, without a slash")
+	case strings.Contains(strings.TrimPrefix(origin.Host, "*."), "*"):
+		return "", errors.New("a star stands for everything before a domain, as in https://*.clinic.example")
 	}
-	defaultPort := map[string]string{"http": ":80", "https": ":443"}[origin.Scheme]
-	return origin.Scheme + "://" + strings.TrimSuffix(origin.Host, defaultPort), nil
+	if origin.Scheme == "http" && origin.Port() == "80" || origin.Scheme == "https" && origin.Port() == "443" {
+		origin.Host = strings.TrimSuffix(origin.Host, ":"+origin.Port())
+	}
+	return origin.Scheme + "://" + origin.Host, nil
 }

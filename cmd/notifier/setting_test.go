@@ -88,7 +88,7 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 		s.items(&list, "origins", "", canonicalOrigin)
 		a, b := s.text(&text, "left", "", ""), s.text(&text, "right", "", "")
 		s.needOneOf = append(s.needOneOf, [2]*setting{a, b})
-	}, "--rest=1ms", "--colour=green", "--origins=ftp://x,https://ok,nothing")
+	}, "--rest=1ms", "--colour=green", "--origins=wss://x,https://ok,nothing")
 
 	want := `7 settings have to change:
   --name (NOTIFIER_NAME) is missing, for example Ana
@@ -96,7 +96,7 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
   --count (NOTIFIER_COUNT) "many" is not a whole number
   --on (NOTIFIER_ON) "perhaps" is neither true nor false
   --colour (NOTIFIER_COLOUR) "green" is not one of red, blue
-  --origins (NOTIFIER_ORIGINS) "ftp://x" is not an origin like https://app.clinic.example; "nothing" is not an origin like https://app.clinic.example
+  --origins (NOTIFIER_ORIGINS) "wss://x" is not an origin like https://app.clinic.example; "nothing" is not an origin like https://app.clinic.example
   --left (NOTIFIER_LEFT) or --right (NOTIFIER_RIGHT) is missing: at least one of the two`
 	var faults *settingsError
 	if !errors.As(err, &faults) || err.Error() != want {

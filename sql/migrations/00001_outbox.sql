@@ -41,7 +41,7 @@ ALTER TABLE notifier.event
     ADD COLUMN event       text        NOT NULL,
     ADD COLUMN changed_at  timestamptz NOT NULL,
     ADD COLUMN numbered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    ADD COLUMN account_hash bigint NOT NULL GENERATED ALWAYS AS (hashtextextended(account_id::text, 0)) STORED,
+    ADD COLUMN account_hash bigint GENERATED ALWAYS AS (hashtextextended(account_id::text, 0)) STORED,
     SET (vacuum_truncate = off);
 
 -- By the hash and not by the account itself, which may be a text: an index row of more than 2704 bytes

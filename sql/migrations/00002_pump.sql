@@ -6,7 +6,6 @@ SET LOCAL ROLE {{ownerRole}};
 
 -- Where this database lives. A restore, a copy and a promotion each change it. In PL/pgSQL, which keeps the
 -- plan: as an SQL function it was planned at every call, a fifth of an empty pump's time.
--- +goose StatementBegin
 CREATE FUNCTION notifier.server() RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -16,7 +15,6 @@ BEGIN
             WHERE d.datname = current_database());
 END
 $$;
--- +goose StatementEnd
 
 -- Number up to max_events staged rows. Every daemon calls it; the row lock on head lets one through and
 -- sends the others away without a row. The numbering is a statement of its own, so its snapshot is younger
@@ -26,7 +24,6 @@ $$;
 --
 -- No sequential scans: a daemon's session plans these statements while the tables are empty, and would keep
 -- that plan when a hundred thousand rows wait.
--- +goose StatementBegin
 CREATE FUNCTION notifier.pump(max_events integer)
 RETURNS TABLE (last_seq bigint, last_epoch bigint, numbered integer, effects_wait boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
@@ -86,7 +83,6 @@ BEGIN
     RETURN NEXT;
 END
 $$;
--- +goose StatementEnd
 
 REVOKE EXECUTE ON FUNCTION notifier.server(), notifier.pump(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION notifier.pump(integer) TO {{runtimeRole}};

@@ -8,7 +8,6 @@ SET LOCAL ROLE {{ownerRole}};
 -- function (CREATE OR REPLACE, same signature) to change the rule. It must see what is committed at the
 -- moment of the call, so leave it VOLATILE. Status ids are gathered into an array and not joined: the index
 -- on doctor and status serves an array.
--- +goose StatementBegin
 CREATE FUNCTION notifier.may_release(doctor {{table "appointments"}}.{{column "appointments.doctor"}}%TYPE) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -29,11 +28,9 @@ BEGIN
     );
 END
 $$;
--- +goose StatementEnd
 
 -- Note why effects could not be settled and when to try again: after 0.5 s, growing to 5 s. Returns the
 -- effects whose problem is new, so that a daemon logs it once.
--- +goose StatementBegin
 CREATE FUNCTION notifier.postpone(waiting bigint[], why text)
 RETURNS TABLE (seq bigint, outcome text, problem text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -48,7 +45,6 @@ AS $$
     )
     SELECT b.seq, NULL::text, why FROM before AS b WHERE b.problem IS DISTINCT FROM why
 $$;
--- +goose StatementEnd
 
 -- Settle the waiting effects of up to max_doctors doctors: those whose retry is due, and those of doctors
 -- with an event after since_seq (somebody's service may just have ended).
@@ -60,7 +56,6 @@ $$;
 -- the transaction that writes the doctor: that is what makes it once.
 --
 -- Returns one row for each effect that was settled or whose problem is new.
--- +goose StatementBegin
 CREATE FUNCTION notifier.release(max_doctors integer, since_seq bigint)
 RETURNS TABLE (seq bigint, outcome text, problem text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -122,7 +117,6 @@ BEGIN
     END LOOP;
 END
 $$;
--- +goose StatementEnd
 
 REVOKE EXECUTE ON FUNCTION notifier.release(integer, bigint), notifier.postpone(bigint[], text) FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION notifier.may_release FROM PUBLIC;

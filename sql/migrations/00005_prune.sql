@@ -8,7 +8,6 @@ SET LOCAL ROLE {{ownerRole}};
 -- One session at a time; the others return 0 at once. It never touches head, so it never stands in a pump's
 -- way: how far the log was cut is the number before its first event. An effect that has waited for the whole
 -- retention is settled as guarded and stays to be seen for as long again.
--- +goose StatementBegin
 CREATE FUNCTION notifier.prune(keep interval, max_events integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
@@ -44,7 +43,6 @@ BEGIN
     RETURN removed;
 END
 $$;
--- +goose StatementEnd
 
 REVOKE EXECUTE ON FUNCTION notifier.prune(interval, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION notifier.prune(interval, integer) TO {{runtimeRole}};

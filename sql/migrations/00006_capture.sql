@@ -14,7 +14,6 @@ SET LOCAL ROLE {{ownerRole}};
 -- open after its update silences the others for 20 ms and not for as long as it is open.
 --
 -- A silent writer is not lost: its row is in staging, and the daemons look there every few milliseconds.
--- +goose StatementBegin
 CREATE FUNCTION notifier.ring(payload json) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -29,11 +28,9 @@ BEGIN
     END IF;
 END
 $$;
--- +goose StatementEnd
 
 -- The trigger function: one small row for a change that has a route. It is thin so that it cannot fail, waits
 -- on no lock of ours, and runs with the owner's rights, so the clinic's roles need none on this schema.
--- +goose StatementBegin
 CREATE FUNCTION notifier.capture() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -65,7 +62,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- +goose StatementEnd
 
 REVOKE EXECUTE ON FUNCTION notifier.ring(json), notifier.capture() FROM PUBLIC;
 RESET ROLE;

@@ -30,6 +30,7 @@ func (e ClosedError) Error() string { return fmt.Sprintf("socket: closed by the 
 type Conn struct {
 	ws    *websocket.Conn
 	limit int
+	held  bool // TryWrite left the wire locked for WriteRest
 	wire  wire
 }
 
@@ -80,12 +81,35 @@ func readError(err error) error {
 	return fmt.Errorf("%w: %w", ErrProtocol, err)
 }
 
-// Write sends one or more whole frames in one write. It blocks until the kernel has them, 20 s at most. After an error the connection is
+// Write sends one or more whole frames in one write. It blocks until the kernel has them, 10 s at most. After an error the connection is
 // of no more use for writing.
 func (c *Conn) Write(frames []byte) error {
 	c.wire.mu.Lock()
 	defer c.wire.mu.Unlock()
 	return c.wire.put(frames)
+}
+
+// TryWrite sends one or more whole frames as far as that is possible without blocking, which costs no deadline and no allocation. What could not
+// be sent is for WriteRest, which may block and so belongs on a goroutine of its own; until then nothing else is sent. One goroutine at a time.
+func (c *Conn) TryWrite(a *Attempt, frames []byte) (rest []byte, err error) {
+	if !c.wire.mu.TryLock() {
+		return frames, nil // a pong is under way, and may be stuck
+	}
+	rest, err = c.wire.try(a, frames)
+	if c.held = err == nil && len(rest) > 0; !c.held {
+		c.wire.mu.Unlock()
+	}
+	return rest, err
+}
+
+// WriteRest sends what TryWrite could not.
+func (c *Conn) WriteRest(rest []byte) error {
+	if !c.held {
+		return c.Write(rest)
+	}
+	c.held = false
+	defer c.wire.mu.Unlock()
+	return c.wire.put(rest)
 }
 
 // Finish sends the last frames, the last of which is a close frame with this code, and ends the sending half. The peer then has two

@@ -56,6 +56,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, fmt.Errorf("hijack connection: %w", err)
 	}
 	h.wire.conn = conn
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		h.wire.raw, _ = tcp.SyscallConn() // it fails on a closed connection only
+	}
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n) // n bytes are buffered: no error
 		h.wire.pre = bytes.Clone(early)

@@ -6,11 +6,11 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// How long a write may take. A write deadline of a net.Conn costs no goroutine and no context, but setting it is a call into the
-// poller; so it is set writeTimeout*2 ahead and only renewed when less than writeTimeout is left of it.
+// How long a write may take. Deadlines are set only for writes that may block: most do not, see Conn.TryWrite.
 const (
 	writeTimeout = 10 * time.Second
 	closeTimeout = time.Second     // for the last frame, and for a write under way when the peer is given up
@@ -34,9 +34,9 @@ type wire struct {
 	at    boundary
 	first [16]byte
 
-	mu       sync.Mutex
-	sealed   int       // the code of the close frame that went out, or the marker broken; 0: open
-	deadline time.Time // the write deadline that is set
+	mu     sync.Mutex
+	sealed int             // the code of the close frame that went out, or the marker broken; 0: open
+	raw    syscall.RawConn // for attempts; nil: conn has no descriptor of its own (TLS, a pipe)
 
 	hurry atomic.Bool // the peer is given up: writes have closeTimeout
 	heard atomic.Bool // bytes came in since the last call of Conn.Heard
@@ -91,12 +91,13 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), w.put(p)
 }
 
-// put writes whole frames under mu.
+// put writes whole frames, under mu. It blocks, but not for longer than writeTimeout.
 func (w *wire) put(p []byte) error {
 	if w.sealed != 0 {
 		return ErrSealed
 	}
-	w.arm()
+	w.deadline(writeTimeout)
+	defer w.deadline(0)
 	if _, err := w.conn.Write(p); err != nil {
 		w.sealed = broken
 		return err
@@ -104,19 +105,35 @@ func (w *wire) put(p []byte) error {
 	return nil
 }
 
-// arm sees to it that the next write ends. The flag is looked at again after the deadline is set: a give-up in between would
-// otherwise be overwritten.
-func (w *wire) arm() {
+// try writes what the kernel takes at once, under mu. When that is a part, the rest must be put before anything else.
+func (w *wire) try(a *Attempt, p []byte) (rest []byte, err error) {
+	if w.sealed != 0 {
+		return nil, ErrSealed
+	}
+	if w.raw == nil {
+		return p, nil
+	}
+	n, err := a.on(w.raw, p)
+	if err != nil {
+		w.sealed = broken
+		return nil, err
+	}
+	return p[n:], nil
+}
+
+// deadline sets the write deadline, or with 0 takes it away, unless the peer has been given up: its deadline stays. That is looked at again
+// afterwards, because it may happen in between.
+func (w *wire) deadline(d time.Duration) {
 	if w.hurry.Load() {
 		return
 	}
-	now := time.Now()
-	if w.deadline.Sub(now) < writeTimeout {
-		w.deadline = now.Add(2 * writeTimeout)
-		_ = w.conn.SetWriteDeadline(w.deadline) // a closed connection: the write says so
-		if w.hurry.Load() {
-			_ = w.conn.SetWriteDeadline(now.Add(closeTimeout))
-		}
+	var at time.Time
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	_ = w.conn.SetWriteDeadline(at) // on a closed connection: the write says so
+	if w.hurry.Load() {
+		_ = w.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 // day of today (moved into opening hours if it lies outside them). The same
 // today gives the same clinic, ids included. It is all or nothing.
 //
+// The role must own the tables, since their sequences are moved past the ids.
 // Seed before notifier's migrations: with the trigger in place every
 // appointment that is born finished would be an event.
 func Seed(ctx context.Context, db *pgxpool.Pool, today time.Time) error {

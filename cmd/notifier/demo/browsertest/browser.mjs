@@ -39,7 +39,7 @@ export async function openWindow(browser, url, { width = 1440, height = 900, pho
     locale: "pt-BR",
     reducedMotion: calm ? "reduce" : "no-preference",
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
   });

@@ -29,12 +29,13 @@ async function open(browser, at, options) {
 }
 
 async function check(name, test) {
+  const start = performance.now();
   try {
     await test();
   } catch (error) {
     throw new Error(`${name}: ${error.message}`, { cause: error });
   }
-  report.checks.push(name);
+  report.checks.push(`${name} (${Math.round(performance.now() - start)} ms)`);
 }
 
 async function shoot({ page }, name) {
@@ -54,7 +55,7 @@ async function doctorOf(window, row) {
 
 /** Waits until a window has received the event of an appointment. */
 async function received(window, id) {
-  for (const end = Date.now() + 15_000; Date.now() < end;) {
+  for (const end = Date.now() + 30_000; Date.now() < end;) {
     if (eventsOf(window).some((data) => data.id === id)) return;
     await window.page.waitForTimeout(20);
   }

@@ -3,7 +3,7 @@
 
 const PROTOCOL = "notifier.v1";
 const FIRST_DELAY = 250;
-const LONGEST_DELAY = 8_000;
+const LONGEST_DELAY = 5_000;
 const LATER_DELAY = 2_000; // the least after "come back later"
 const HEALTHY_AFTER = 10_000;
 

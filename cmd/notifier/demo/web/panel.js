@@ -9,7 +9,7 @@ import { WaitingList } from "./waiting.js";
 
 // The rest of the list's changes are not pushed by notifier (yet): a light
 // look now and then finds them.
-const LOOK_EVERY = 4_000;
+const LOOK_EVERY = 2_500;
 const LOOK_EVERY_HIDDEN = 20_000;
 const LOOK_PAUSE = 150; // between two looks, however many events come
 const BANNER_FOR = 5_000;

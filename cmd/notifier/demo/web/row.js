@@ -7,6 +7,7 @@ const NEXT = {
   EM_ATENDIMENTO: { to: "FINALIZADO", label: "Finalizar", doing: "Finalizando…" },
 };
 const CANCELLING = "Cancelando…";
+const LATE = "Aguardando o aviso…";
 const CONFIRM_FOR = 4_000;
 const PATIENCE = 1_500; // after which a row says that it waits for the event
 const STAY = 900; // how long a row shows why it goes
@@ -21,7 +22,8 @@ export class Row {
   #doctorFree = true;
   #pending = null; // the status asked for, until the row changes or leaves
   #asking = null; // the timer while "Cancelar" asks for a second press
-  #patience = null;
+  #patience = null; // the timer after which the event counts as late
+  #late = false;
   #ask;
 
   /** ask(id, status) is called for a press and returns a promise of its acceptance. */
@@ -99,7 +101,7 @@ export class Row {
     const step = NEXT[code];
     const blocked = code === "CHECKIN" && !this.#doctorFree;
     const pending = this.#pending;
-    setText(next, pending === step.to ? step.doing : step.label);
+    setText(next, pending !== step.to ? step.label : this.#late ? LATE : step.doing);
     next.classList.toggle("button--main", code === "EM_ATENDIMENTO");
     // aria-disabled and not disabled: a focused button must not lose its focus.
     next.ariaDisabled = String(blocked || pending !== null);
@@ -108,7 +110,8 @@ export class Row {
     cancel.hidden = code === "EM_ATENDIMENTO";
     cancel.ariaDisabled = String(pending !== null);
     cancel.classList.toggle("button--sure", this.#asking !== null);
-    setText(cancel, pending === "CANCELADO" ? CANCELLING : this.#asking === null ? "Cancelar" : "Confirmar?");
+    if (pending === "CANCELADO") setText(cancel, this.#late ? LATE : CANCELLING);
+    else setText(cancel, this.#asking === null ? "Cancelar" : "Confirmar?");
     cancel.ariaLabel = `${this.#asking === null ? cancel.textContent : "Confirmar o cancelamento"}: ${this.#data.patient.name}`;
     this.element.classList.toggle("row--pending", pending !== null);
   }
@@ -143,11 +146,15 @@ export class Row {
       return;
     }
     if (this.leaving || this.#pending !== status) return;
-    this.#patience = setTimeout(() => setText(button, "Aguardando o aviso…"), PATIENCE);
+    this.#patience = setTimeout(() => {
+      this.#late = true;
+      this.#showButtons();
+    }, PATIENCE);
   }
 
   #settle() {
     this.#pending = null;
+    this.#late = false;
     this.#stopTimers();
     this.#asking = null;
   }

@@ -1,0 +1,74 @@
+# `make help` lists what there is. What a target needs and the machine lacks, .ci/install installs.
+
+# The folder `notifier` in the root takes the name that `go build ./cmd/notifier` would use: binaries go to bin/.
+BIN     := bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# VCS stamping is off because the stamp above says the same, and because git refuses folders of another user (containers).
+BUILD   := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+# How long one package's tests may take before they count as hanging, and each fuzz target's share.
+TEST_TIMEOUT ?= 20m
+FUZZTIME     ?= 30s
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## see it work: a private PostgreSQL, a demo clinic and a page to look at
+	@.ci/install demo
+	@$(MAKE) --no-print-directory build
+	@$(BIN)/notifier demo
+
+# -count=1: what the tests depend on (PostgreSQL, Chromium, the page's scripts) is more than Go's test cache knows of.
+.PHONY: test
+test: ## everything, with the race detector: units, a real PostgreSQL, the real binary, the page in Chromium
+	@.ci/install test
+	go vet ./...
+	go test -race -count=1 -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: build
+build: ## bin/notifier, static and stamped with the version
+	$(BUILD) -o $(BIN)/notifier ./cmd/notifier
+
+.PHONY: install
+install: ## notifier into $GOBIN
+	CGO_ENABLED=0 go install -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' ./cmd/notifier
+
+.PHONY: lint
+lint: $(GOLANGCI) ## the linters of .golangci.yml
+	$(GOLANGCI) run ./...
+
+# In a file of its own version, so that a new version is a new target. Compiles for some minutes, once.
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+.PHONY: fmt
+fmt: ## gofmt -s on every Go file
+	gofmt -s -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+.PHONY: bench
+bench: ## Go benchmarks; BENCH=Publish picks some
+	@.ci/install demo
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built and downloaded here
+	rm -rf $(BIN)
+	find . -name node_modules -prune -exec rm -rf {} +

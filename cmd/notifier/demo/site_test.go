@@ -1,0 +1,115 @@
+package demo_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// get returns the answer to a GET and its body.
+func get(t *testing.T, handler http.Handler, target string) (*http.Response, string) {
+	t.Helper()
+	return send(t, handler, httptest.NewRequest(http.MethodGet, target, nil))
+}
+
+func send(t *testing.T, handler http.Handler, request *http.Request) (*http.Response, string) {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	answer := recorder.Result()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// press is what a button of the page sends.
+func press(t *testing.T, handler http.Handler, id, body string) (*http.Response, string) {
+	t.Helper()
+	request := httptest.NewRequest(http.MethodPost, "/api/appointments/"+id+"/status", strings.NewReader(body))
+	return send(t, handler, request)
+}
+
+// sentence returns what a refusal tells the person.
+func sentence(t *testing.T, body string) string {
+	t.Helper()
+	var refusal struct{ Error string }
+	if err := json.Unmarshal([]byte(body), &refusal); err != nil {
+		t.Fatalf("%q is not a refusal: %v", body, err)
+	}
+	return refusal.Error
+}
+
+func TestThePageAndItsFilesAreServed(t *testing.T) {
+	site, _ := newSite(t)
+	handler := site.Handler()
+	answer, page := get(t, handler, "/?account=1")
+	if answer.StatusCode != http.StatusOK || !strings.Contains(page, `lang="pt-BR"`) {
+		t.Fatalf("GET / = %d, %.60q", answer.StatusCode, page)
+	}
+	// Every file that the page or another script names is there.
+	pending := append(references(page), "/app.js")
+	for seen := map[string]bool{}; len(pending) > 0; pending = pending[1:] {
+		path := pending[0]
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		answer, body := get(t, handler, path)
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("GET %s = %d", path, answer.StatusCode)
+		}
+		if strings.HasSuffix(path, ".js") {
+			pending = append(pending, references(body)...)
+			if got := answer.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/javascript") {
+				t.Errorf("%s is %s", path, got)
+			}
+		}
+	}
+}
+
+// references lists the files of its own origin that a page or script names.
+func references(text string) []string {
+	var paths []string
+	for _, match := range regexp.MustCompile(`(?:src|href|from)(?:=| )"\.?(/[a-z]+\.[a-z]+)"`).FindAllStringSubmatch(text, -1) {
+		paths = append(paths, match[1])
+	}
+	return paths
+}
+
+func TestThePageObeysItsOwnContentPolicy(t *testing.T) {
+	site, _ := newSite(t)
+	answer, page := get(t, site.Handler(), "/")
+	policy := answer.Header.Get("Content-Security-Policy")
+	for _, rule := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+		if !strings.Contains(policy, rule) {
+			t.Errorf("policy %q lacks %q", policy, rule)
+		}
+	}
+	for _, inline := range []string{`<style`, ` style="`, `<script>`, ` onclick=`, `javascript:`, `http://`, `https://`} {
+		if strings.Contains(page, inline) {
+			t.Errorf("the page contains %q", inline)
+		}
+	}
+}
+
+func TestFilesAreRevalidatedByTheirDigest(t *testing.T) {
+	site, _ := newSite(t)
+	handler := site.Handler()
+	answer, _ := get(t, handler, "/app.js")
+	request := httptest.NewRequest(http.MethodGet, "/app.js", nil)
+	request.Header.Set("If-None-Match", answer.Header.Get("ETag"))
+	if again, _ := send(t, handler, request); again.StatusCode != http.StatusNotModified {
+		t.Errorf("got %d, want 304", again.StatusCode)
+	}
+	for _, path := range []string{"/nothing.js", "/../site.go", "/web/index.html"} {
+		if answer, _ := get(t, handler, path); answer.StatusCode == http.StatusOK {
+			t.Errorf("GET %s = 200", path)
+		}
+	}
+}
