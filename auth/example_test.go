@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,9 +40,10 @@ func ExampleError() {
 		fmt.Println(err)
 		return
 	}
-	if _, err := v.Verify(context.Background(), token); err != nil {
-		fmt.Println("to the client:", err.(*auth.Error).Code())
-		fmt.Println("to the log:   ", err)
+	_, err = v.Verify(context.Background(), token)
+	if refusal, ok := errors.AsType[*auth.Error](err); ok {
+		fmt.Println("to the client:", refusal.Code())
+		fmt.Println("to the log:   ", refusal)
 	}
 	// Output:
 	// to the client: token_expired

@@ -12,6 +12,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"strings"
@@ -167,7 +168,7 @@ func wantCode(t testing.TB, err error, want string) {
 	t.Helper()
 	got := ""
 	if err != nil {
-		refusal, ok := err.(*auth.Error)
+		refusal, ok := errors.AsType[*auth.Error](err)
 		if !ok {
 			t.Fatalf("error %v is a %T, want *auth.Error", err, err)
 		}

@@ -37,8 +37,8 @@ type keySet struct {
 // refresh, for commands without a run); who waits for one waits for its end, not for a turn to make another. A failed fetch
 // changes no key: whoever is logged in stays so through an outage, however long.
 //
-// jwk.Cache of the library is not used: it starts goroutines in its constructor, asks for its keys with the caller's context,
-// knows no unknown kid, and gives up the whole set for one key that it cannot read.
+// jwk.Cache of the library is not used: it starts goroutines in its constructor, knows no unknown kid, and gives up the whole set
+// for one key that it cannot read.
 type keyring struct {
 	fetch   func(context.Context) (keys []publicKey, ignored int, err error)
 	log     *slog.Logger
@@ -172,13 +172,14 @@ func (r *keyring) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failures == 0 {
-		return refreshEvery - refreshEvery/10 + rand.N(refreshEvery/5)
+		return refreshEvery - refreshEvery/10 + rand.N(refreshEvery/5) //nolint:gosec // jitter, no secret
 	}
 	most := retryMost
 	if doublings := r.failures - 1; doublings < 6 {
 		most = min(retryFirst<<doublings, retryMost)
 	}
-	return most/10 + rand.N(most) // the tenth keeps a refused connection from being tried in a tight loop
+	// The tenth keeps a refused connection from being tried in a tight loop.
+	return most/10 + rand.N(most) //nolint:gosec // jitter, no secret
 }
 
 // check verifies the signature of a token by the keys that are loaded. Only if none of them can be the one meant does it wait

@@ -140,7 +140,7 @@ func TestASlowJWKSDelaysNoTokenOfAKnownKid(t *testing.T) {
 	o.serve(jwkOf("k", rsaOne()))
 	bubble(t, o, func(t *testing.T, v *auth.Verifier, _ *counted) {
 		o.set(func(o *origin) { o.latency = time.Hour })
-		unknown, known, shared := byKid("unknown", p256()), byKid("k", rsaOne()), hs(obj{"accountId": 1, "exp": 4102444800})
+		unknown, known, shared := byKid("unknown", p256()), byKid("k", rsaOne()), hs(obj{"accountId": 1, "exp": int64(4102444800)})
 		var group sync.WaitGroup
 		began := time.Now()
 		group.Go(func() {
@@ -227,7 +227,7 @@ func TestTheMemoryOfUnknownKidsIsBoundedAndCorrect(t *testing.T) {
 func TestOverRealHTTPARotationIsFollowed(t *testing.T) {
 	o := &origin{}
 	o.serve(jwkOf("old", rsaOne()))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		_, _ = io.WriteString(w, o.body)
@@ -244,7 +244,7 @@ func TestOverRealHTTPARotationIsFollowed(t *testing.T) {
 	}
 	verify(t, v, byKid("old", rsaOne()), "")
 	o.serve(jwkOf("new", ed()), jwkOf("p", p256()))
-	_, err := v.Verify(ctx, token("ES512", ed(), obj{"alg": "EdDSA", "kid": "new"}, obj{"accountId": "a", "exp": 4102444800}))
+	_, err := v.Verify(ctx, token("ES512", ed(), obj{"alg": "EdDSA", "kid": "new"}, obj{"accountId": "a", "exp": int64(4102444800)}))
 	wantCode(t, err, "")
 	verify(t, v, byKid("p", p256()), "")
 }

@@ -77,7 +77,7 @@ func TestKeysThatWereNeverLoadedAreAskedForUntilTheyCome(t *testing.T) {
 			t.Error("keys that were never loaded have an age")
 		}
 		verify(t, v, byKid("k", rsaOne()), auth.CodeKeysUnavailable)
-		verify(t, v, hs(obj{"accountId": 1, "exp": 4102444800}), "") // the other kind does not wait
+		verify(t, v, hs(obj{"accountId": 1, "exp": int64(4102444800)}), "") // the other kind does not wait
 		verify(t, v, token("HS256", secret, obj{"alg": "none"}, good()), auth.CodeTokenInvalid)
 		o.serve(jwkOf("k", rsaOne()))
 		time.Sleep(5 * time.Second) // at most three failures so far: at most 4.4 s

@@ -44,7 +44,7 @@ func TestNothingOfATokenOrSecretReachesLogsOrErrors(t *testing.T) {
 					continue
 				}
 				reasons[err.Error()] = true
-				log.Info("refused", "error", err, "code", err.(*auth.Error).Code(), "unwrapped", errors.Unwrap(err))
+				log.Info("refused", slog.Any("error", err), slog.Any("unwrapped", errors.Unwrap(err)))
 			}
 			time.Sleep(20 * time.Minute)
 		}
@@ -116,10 +116,10 @@ func logMisuse(log *slog.Logger) {
 		{Secrets: [][]byte{[]byte("-----BEGIN marker")}, JWKSURL: "ftp://marker"}, {JWKSURL: "http://%zz-marker"},
 	} {
 		_, err := auth.New(cfg)
-		log.Error("configuration", "error", err)
+		log.Error("configuration", slog.Any("error", err))
 	}
 	_, err := auth.Sign(nil, auth.Claims{Account: "marker-account"})
-	log.Error("sign", "error", err)
+	log.Error("sign", slog.Any("error", err))
 	_, err = auth.Sign([]byte("marker-secret"), auth.Claims{Account: "marker\x00", Subject: "marker-subject"})
-	log.Error("sign", "error", err)
+	log.Error("sign", slog.Any("error", err))
 }

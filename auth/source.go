@@ -30,9 +30,11 @@ type jwksSource struct {
 
 func newJWKSSource(url string, client *http.Client) *jwksSource {
 	if client == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.DisableKeepAlives = true // one request in minutes: no connection and no goroutine is kept for it
-		client = &http.Client{Transport: transport}
+		client = &http.Client{Transport: &http.Transport{
+			Proxy:             http.ProxyFromEnvironment,
+			DisableKeepAlives: true, // one request in minutes: no connection and no goroutine is kept for it
+			ForceAttemptHTTP2: true,
+		}}
 	}
 	own := *client
 	if own.CheckRedirect == nil {

@@ -25,13 +25,12 @@ type runningDemo struct {
 
 func startDemo(t *testing.T) *runningDemo {
 	t.Helper()
-	// Not t.TempDir: as root the demo runs PostgreSQL as another user, who must be able to pass through.
-	folder, err := os.MkdirTemp("", "demo-test-")
+	folder, err := os.MkdirTemp("", "demo-test-") //nolint:usetesting // as root, PostgreSQL's user must be able to pass through
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // see above
+	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	d := &runningDemo{cmd: program(t, "demo", "--addr", "127.0.0.1:0"), folder: folder}

@@ -10,14 +10,14 @@ import (
 	"strconv"
 )
 
-// refusal is an answer that tells a person, in a sentence, what was wrong with
+// refusalError is an answer that tells a person, in a sentence, what was wrong with
 // the request. It holds no data of the request.
-type refusal struct {
+type refusalError struct {
 	code     int
 	sentence string
 }
 
-func (e refusal) Error() string { return e.sentence }
+func (e refusalError) Error() string { return e.sentence }
 
 // getClinic tells the page what it needs once: whose lists there are and where
 // events come from.
@@ -99,7 +99,7 @@ func (s *Site) getWaiting(w http.ResponseWriter, r *http.Request) {
 func (s *Site) postStatus(w http.ResponseWriter, r *http.Request) {
 	id, err := wholeNumber(r.PathValue("id"))
 	if err != nil {
-		s.refuse(w, r, refusal{http.StatusBadRequest, "Número de agendamento inválido."})
+		s.refuse(w, r, refusalError{http.StatusBadRequest, "Número de agendamento inválido."})
 		return
 	}
 	var wish struct {
@@ -111,7 +111,7 @@ func (s *Site) postStatus(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if wish.Account < 1 || wish.Account > math.MaxInt32 {
-		s.refuse(w, r, refusal{http.StatusBadRequest, "Conta inválida."})
+		s.refuse(w, r, refusalError{http.StatusBadRequest, "Conta inválida."})
 		return
 	}
 	if err := s.desk.move(r.Context(), wish.Account, id, wish.Status); err != nil {
@@ -130,7 +130,7 @@ func (s *Site) putSimulator(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if wish.On == nil {
-		s.refuse(w, r, refusal{http.StatusBadRequest, "Falta dizer se é para ligar ou desligar."})
+		s.refuse(w, r, refusalError{http.StatusBadRequest, "Falta dizer se é para ligar ou desligar."})
 		return
 	}
 	s.busy.Store(*wish.On)
@@ -145,7 +145,7 @@ func (s *Site) putSimulator(w http.ResponseWriter, r *http.Request) {
 func (s *Site) accountOf(r *http.Request) (int64, error) {
 	account, err := wholeNumber(r.URL.Query().Get("account"))
 	if err != nil {
-		return 0, refusal{http.StatusBadRequest, "Conta inválida."}
+		return 0, refusalError{http.StatusBadRequest, "Conta inválida."}
 	}
 	return account, s.desk.knows(r.Context(), account)
 }
@@ -165,10 +165,10 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(into)
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return refusal{http.StatusRequestEntityTooLarge, "Pedido grande demais."}
+		return refusalError{http.StatusRequestEntityTooLarge, "Pedido grande demais."}
 	}
 	if err != nil || decoder.More() {
-		return refusal{http.StatusBadRequest, "Pedido malformado."}
+		return refusalError{http.StatusBadRequest, "Pedido malformado."}
 	}
 	return nil
 }
@@ -180,13 +180,13 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, body any) {
 // refuse answers {"error": sentence}. The cause of what is not a refusal is
 // logged and not shown.
 func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	var told refusal
+	var told refusalError
 	if !errors.As(err, &told) {
 		if r.Context().Err() == nil {
 			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "demo request failed",
 				slog.String("pattern", r.Pattern), slog.Any("error", err))
 		}
-		told = refusal{http.StatusServiceUnavailable, "O banco de dados não respondeu. Tente de novo em instantes."}
+		told = refusalError{http.StatusServiceUnavailable, "O banco de dados não respondeu. Tente de novo em instantes."}
 	}
 	s.write(w, r, told.code, map[string]string{"error": told.sentence})
 }

@@ -82,8 +82,8 @@ func TestAnAppointmentGoesItsWayByPlainUpdates(t *testing.T) {
 		before := one[time.Time](t, db, `SELECT date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC')`)
 		answer, body := press(t, handler, fmt.Sprint(id), fmt.Sprintf(`{"account":1,"status":%q}`, step.status))
 		after := one[time.Time](t, db, `SELECT clock_timestamp() AT TIME ZONE 'UTC'`)
-		if answer.StatusCode != http.StatusNoContent || body != "" {
-			t.Fatalf("%s: %d %s", step.status, answer.StatusCode, body)
+		if answer.Code != http.StatusNoContent || body != "" {
+			t.Fatalf("%s: %d %s", step.status, answer.Code, body)
 		}
 		if got := statusOf(t, db, id); got != step.status {
 			t.Errorf("got status %s, want %s", got, step.status)
@@ -104,8 +104,8 @@ func TestABusyDoctorStartsNothingElse(t *testing.T) {
 		JOIN appointment_status s ON s.id = a."statusId"
 		WHERE a."accountId" = 1 AND d."isBusy" AND s.code = 'CHECKIN' LIMIT 1`)
 	answer, body := press(t, site.Handler(), fmt.Sprint(id), `{"account":1,"status":"EM_ATENDIMENTO"}`)
-	if answer.StatusCode != http.StatusConflict || sentence(t, body) == "" {
-		t.Errorf("got %d %s, want a conflict", answer.StatusCode, body)
+	if answer.Code != http.StatusConflict || sentence(t, body) == "" {
+		t.Errorf("got %d %s, want a conflict", answer.Code, body)
 	}
 	if got := statusOf(t, db, id); got != "CHECKIN" {
 		t.Errorf("the appointment is %s, want it unchanged", got)
@@ -142,8 +142,8 @@ func TestWhatAButtonCannotDo(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			answer, body := press(t, site.Handler(), test.id, test.body)
-			if answer.StatusCode != test.want || sentence(t, body) == "" {
-				t.Errorf("got %d %s, want %d and a sentence", answer.StatusCode, body, test.want)
+			if answer.Code != test.want || sentence(t, body) == "" {
+				t.Errorf("got %d %s, want %d and a sentence", answer.Code, body, test.want)
 			}
 		})
 	}
@@ -166,8 +166,8 @@ func TestWhatThePageCannotAsk(t *testing.T) {
 		"/api/appointments/1/status/": http.StatusNotFound,
 	} {
 		answer, body := get(t, site.Handler(), target)
-		if answer.StatusCode != want || sentence(t, body) == "" {
-			t.Errorf("GET %s = %d %s, want %d and a sentence", target, answer.StatusCode, body, want)
+		if answer.Code != want || sentence(t, body) == "" {
+			t.Errorf("GET %s = %d %s, want %d and a sentence", target, answer.Code, body, want)
 		}
 	}
 }
@@ -175,12 +175,12 @@ func TestWhatThePageCannotAsk(t *testing.T) {
 func TestAPageOfAnotherOriginChangesNothing(t *testing.T) {
 	site, db := newSite(t)
 	id := anyWith(t, db, "EM_ATENDIMENTO")
-	request := httptest.NewRequest(http.MethodPost, fmt.Sprintf("/api/appointments/%d/status", id),
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("/api/appointments/%d/status", id),
 		strings.NewReader(`{"account":1,"status":"FINALIZADO"}`))
 	request.Header.Set("Sec-Fetch-Site", "cross-site")
-	answer, body := send(t, site.Handler(), request)
-	if answer.StatusCode != http.StatusForbidden || sentence(t, body) == "" {
-		t.Errorf("got %d %s, want 403", answer.StatusCode, body)
+	answer, body := send(site.Handler(), request)
+	if answer.Code != http.StatusForbidden || sentence(t, body) == "" {
+		t.Errorf("got %d %s, want 403", answer.Code, body)
 	}
 	if got := statusOf(t, db, id); got != "EM_ATENDIMENTO" {
 		t.Errorf("the appointment is %s, want it unchanged", got)
@@ -220,8 +220,8 @@ func TestWhatGoesWrongIsLoggedAndNotShown(t *testing.T) {
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	answer, body := get(t, site.Handler(), "/api/token?account=1")
-	if answer.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "key") || sentence(t, body) == "" {
-		t.Errorf("got %d %s", answer.StatusCode, body)
+	if answer.Code != http.StatusServiceUnavailable || strings.Contains(body, "key") || sentence(t, body) == "" {
+		t.Errorf("got %d %s", answer.Code, body)
 	}
 	if !strings.Contains(log.String(), "the key is gone") {
 		t.Errorf("the log does not have the cause: %s", log.String())

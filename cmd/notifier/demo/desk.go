@@ -109,7 +109,7 @@ func (d *desk) statuses(ctx context.Context) ([]status, error) {
 	return list, nil
 }
 
-// knows returns a refusal when there is no such account.
+// knows returns a refusalError when there is no such account.
 func (d *desk) knows(ctx context.Context, id int64) error {
 	var found bool
 	err := d.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM accounts WHERE id = $1)`, id).Scan(&found)
@@ -117,7 +117,7 @@ func (d *desk) knows(ctx context.Context, id int64) error {
 		return fmt.Errorf("look up account %d: %w", id, err)
 	}
 	if !found {
-		return refusal{http.StatusNotFound, "Não existe esta conta."}
+		return refusalError{http.StatusNotFound, "Não existe esta conta."}
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (d *desk) clock(ctx context.Context) (time.Time, error) {
 func (d *desk) move(ctx context.Context, account, id int64, to string) error {
 	from, ok := comesFrom[to]
 	if !ok {
-		return refusal{http.StatusBadRequest, "Situação desconhecida."}
+		return refusalError{http.StatusBadRequest, "Situação desconhecida."}
 	}
 	if to == statusServing {
 		return d.serve(ctx, account, id)
@@ -201,7 +201,7 @@ func (d *desk) serve(ctx context.Context, account, id int64) error {
 		}
 		err = tx.QueryRow(ctx, occupySQL, doctor).Scan(&doctor)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return refusal{http.StatusConflict, "Quem vai atender está com outra pessoa agora."}
+			return refusalError{http.StatusConflict, "Quem vai atender está com outra pessoa agora."}
 		}
 		return err
 	})
@@ -219,12 +219,12 @@ func (d *desk) explain(ctx context.Context, account, id int64) error {
 	var code, name string
 	err := d.db.QueryRow(ctx, currentSQL, id, account).Scan(&code, &name)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return refusal{http.StatusNotFound, "Este agendamento não existe nesta conta."}
+		return refusalError{http.StatusNotFound, "Este agendamento não existe nesta conta."}
 	}
 	if err != nil {
 		return fmt.Errorf("look up appointment %d: %w", id, err)
 	}
-	return refusal{http.StatusConflict, "Não é possível: a situação deste agendamento é “" + name + "”."}
+	return refusalError{http.StatusConflict, "Não é possível: a situação deste agendamento é “" + name + "”."}
 }
 
 // book adds an appointment for today and reports whether there was a patient

@@ -11,7 +11,7 @@ var clinics = []clinic{
 	{"Clínica Boa Viagem", "81", []string{
 		"Dra. Helena Cavalcanti", "Dr. Rafael Monteiro", "Dra. Lívia Albuquerque", "Dr. Otávio Lins", "Dra. Camila Feitosa",
 	}},
-	{"Instituto Jardim Paulista", "11", []string{
+	{"Clínica Paulista", "11", []string{
 		"Dr. Bruno Nakamura", "Dra. Mariana Prado", "Dr. Caio Bittencourt", "Dra. Yasmin Haddad", "Dra. Beatriz Sampaio",
 	}},
 	{"Centro Médico Savassi", "31", []string{

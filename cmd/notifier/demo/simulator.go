@@ -26,7 +26,7 @@ type simulator struct {
 }
 
 func newSimulator(s *Site) *simulator {
-	return &simulator{site: s, rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
+	return &simulator{site: s, rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))} //nolint:gosec // nothing secret
 }
 
 // run takes a step per pace while the switch is on, and waits for the switch
@@ -50,7 +50,7 @@ func (m *simulator) run(ctx context.Context) error {
 
 // report logs a fault once, and its end.
 func (m *simulator) report(ctx context.Context, err error) {
-	var told refusal
+	var told refusalError
 	failed := err != nil && !errors.As(err, &told) && ctx.Err() == nil
 	switch {
 	case failed && !m.ill:

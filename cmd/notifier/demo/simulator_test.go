@@ -92,7 +92,7 @@ func TestTheSimulatorBooksOnADryDay(t *testing.T) {
 func turn(t *testing.T, site *Site, on bool) {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	site.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodPut, "/api/simulator",
+	site.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/api/simulator",
 		strings.NewReader(fmt.Sprintf(`{"on":%v}`, on))))
 	if recorder.Code != http.StatusOK {
 		t.Fatalf("got %d %s", recorder.Code, recorder.Body)

@@ -83,13 +83,13 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("POST /api/appointments/{id}/status", s.postStatus)
 	mux.HandleFunc("PUT /api/simulator", s.putSimulator)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, r, refusal{http.StatusNotFound, "Endereço ou método desconhecido."})
+		s.refuse(w, r, refusalError{http.StatusNotFound, "Endereço ou método desconhecido."})
 	})
 	mux.Handle("/", staticFiles())
 
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, r, refusal{http.StatusForbidden, "Pedido de outra origem recusado."})
+		s.refuse(w, r, refusalError{http.StatusForbidden, "Pedido de outra origem recusado."})
 	}))
 	return secured(guard.Handler(mux))
 }

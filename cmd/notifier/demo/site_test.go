@@ -2,7 +2,6 @@ package demo_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -11,28 +10,22 @@ import (
 )
 
 // get returns the answer to a GET and its body.
-func get(t *testing.T, handler http.Handler, target string) (*http.Response, string) {
+func get(t *testing.T, handler http.Handler, target string) (*httptest.ResponseRecorder, string) {
 	t.Helper()
-	return send(t, handler, httptest.NewRequest(http.MethodGet, target, nil))
+	return send(handler, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
 }
 
-func send(t *testing.T, handler http.Handler, request *http.Request) (*http.Response, string) {
-	t.Helper()
+func send(handler http.Handler, request *http.Request) (*httptest.ResponseRecorder, string) {
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
-	answer := recorder.Result()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer, string(body)
+	return recorder, recorder.Body.String()
 }
 
 // press is what a button of the page sends.
-func press(t *testing.T, handler http.Handler, id, body string) (*http.Response, string) {
+func press(t *testing.T, handler http.Handler, id, body string) (*httptest.ResponseRecorder, string) {
 	t.Helper()
-	request := httptest.NewRequest(http.MethodPost, "/api/appointments/"+id+"/status", strings.NewReader(body))
-	return send(t, handler, request)
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/appointments/"+id+"/status", strings.NewReader(body))
+	return send(handler, request)
 }
 
 // sentence returns what a refusal tells the person.
@@ -49,8 +42,8 @@ func TestThePageAndItsFilesAreServed(t *testing.T) {
 	site, _ := newSite(t)
 	handler := site.Handler()
 	answer, page := get(t, handler, "/?account=1")
-	if answer.StatusCode != http.StatusOK || !strings.Contains(page, `lang="pt-BR"`) {
-		t.Fatalf("GET / = %d, %.60q", answer.StatusCode, page)
+	if answer.Code != http.StatusOK || !strings.Contains(page, `lang="pt-BR"`) {
+		t.Fatalf("GET / = %d, %.60q", answer.Code, page)
 	}
 	// Every file that the page or another script names is there.
 	pending := append(references(page), "/app.js")
@@ -61,12 +54,12 @@ func TestThePageAndItsFilesAreServed(t *testing.T) {
 		}
 		seen[path] = true
 		answer, body := get(t, handler, path)
-		if answer.StatusCode != http.StatusOK {
-			t.Errorf("GET %s = %d", path, answer.StatusCode)
+		if answer.Code != http.StatusOK {
+			t.Errorf("GET %s = %d", path, answer.Code)
 		}
 		if strings.HasSuffix(path, ".js") {
 			pending = append(pending, references(body)...)
-			if got := answer.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/javascript") {
+			if got := answer.Header().Get("Content-Type"); !strings.HasPrefix(got, "text/javascript") {
 				t.Errorf("%s is %s", path, got)
 			}
 		}
@@ -85,8 +78,10 @@ func references(text string) []string {
 func TestThePageObeysItsOwnContentPolicy(t *testing.T) {
 	site, _ := newSite(t)
 	answer, page := get(t, site.Handler(), "/")
-	policy := answer.Header.Get("Content-Security-Policy")
-	for _, rule := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+	policy := answer.Header().Get("Content-Security-Policy")
+	for _, rule := range []string{
+		"default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+	} {
 		if !strings.Contains(policy, rule) {
 			t.Errorf("policy %q lacks %q", policy, rule)
 		}
@@ -102,13 +97,13 @@ func TestFilesAreRevalidatedByTheirDigest(t *testing.T) {
 	site, _ := newSite(t)
 	handler := site.Handler()
 	answer, _ := get(t, handler, "/app.js")
-	request := httptest.NewRequest(http.MethodGet, "/app.js", nil)
-	request.Header.Set("If-None-Match", answer.Header.Get("ETag"))
-	if again, _ := send(t, handler, request); again.StatusCode != http.StatusNotModified {
-		t.Errorf("got %d, want 304", again.StatusCode)
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/app.js", nil)
+	request.Header.Set("If-None-Match", answer.Header().Get("ETag"))
+	if again, _ := send(handler, request); again.Code != http.StatusNotModified {
+		t.Errorf("got %d, want 304", again.Code)
 	}
 	for _, path := range []string{"/nothing.js", "/../site.go", "/web/index.html"} {
-		if answer, _ := get(t, handler, path); answer.StatusCode == http.StatusOK {
+		if answer, _ := get(t, handler, path); answer.Code == http.StatusOK {
 			t.Errorf("GET %s = 200", path)
 		}
 	}

@@ -77,6 +77,9 @@ async function finishInTwoWindows(one, two, other) {
       await received(window, id);
     }
   });
+  await check("the focus of the button that left stays in the list", async () => {
+    assert.ok(await one.page.evaluate(() => document.activeElement.closest(".panel__list") !== null));
+  });
   await check("its doctor becomes free in both", async () => {
     await doctorIs(one, doctor.id, false);
     await doctorIs(two, doctor.id, false);
