@@ -85,10 +85,9 @@ func TestSIGTERMSendsEverybodyToAnotherDaemonAndEndsWithStatusZero(t *testing.T)
 			t.Errorf("screen %d: got %s and close code %d, want restart and 1012", i, code, status)
 		}
 	}
-	if err := <-p.ended; err != nil {
-		t.Errorf("the daemon ended with %v", err)
+	if <-p.ended; p.err != nil {
+		t.Errorf("the daemon ended with %v", p.err)
 	}
-	p.ended <- nil
 }
 
 func TestGarbageOnTheChannelStopsNothing(t *testing.T) {
@@ -132,7 +131,7 @@ func TestTailGoesOnAcrossARestartOfTheDaemon(t *testing.T) {
 	for id := 11; id <= 20; id++ {
 		finish(db, id)
 	}
-	p = serveReady(t, db, "--addr", p.addr)
+	serveReady(t, db, "--addr", p.addr)
 	out.awaitLines(t, 20)
 	for id := 21; id <= 30; id++ {
 		finish(db, id)

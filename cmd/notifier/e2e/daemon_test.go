@@ -17,7 +17,7 @@ import (
 )
 
 // What the end-to-end tests sign with. Long and odd, so that it is found wherever it leaks to.
-const e2eSecret = "e2e-secret-4f1c9a7be02d58d36a"
+const e2eSecret = "e2e-secret-4f1c9a7be02d58d36a-c0ffee"
 
 // e2ePatience bounds every wait. It is no measurement: on a loaded machine things take their time.
 const e2ePatience = 20 * time.Second
@@ -73,7 +73,8 @@ type process struct {
 	logs  *logTail
 	addr  string
 	admin string
-	ended chan error
+	err   error
+	ended chan struct{} // closed when it has ended, with err
 }
 
 // serve starts the daemon on a database and returns when it has opened its addresses.
@@ -83,14 +84,17 @@ func serve(t testing.TB, db *pgtest.DB, flags ...string) *process {
 		"serve", "--database-url", db.URL(pgtest.Runtime), "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
 		"--log-level", "debug", "--log-format", "json", "--drain", "100ms",
 	}, flags...)
-	p := &process{t: t, logs: newLogTail(), ended: make(chan error, 1)}
+	p := &process{t: t, logs: newLogTail(), ended: make(chan struct{})}
 	p.cmd = exec.Command(notifierBinary(t), args...)
 	p.cmd.Env = append(os.Environ(), "NOTIFIER_JWT_SECRET="+e2eSecret, "GORACE=halt_on_error=1")
 	p.cmd.Stderr = p.logs
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
 	t.Cleanup(p.kill)
 	line := p.logs.await(t, "serving")
 	p.addr, p.admin = line["addr"].(string), line["admin_addr"].(string)
@@ -115,7 +119,7 @@ func (p *process) awaitReady() {
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	select {
-	case <-p.ended:
+	case <-p.ended: // killed, or ended before
 	case <-time.After(e2ePatience):
 	}
 }
@@ -127,9 +131,8 @@ func (p *process) stop() error {
 		p.t.Fatal(err)
 	}
 	select {
-	case err := <-p.ended:
-		p.ended <- err
-		return err
+	case <-p.ended:
+		return p.err
 	case <-time.After(e2ePatience):
 		p.t.Fatalf("the daemon does not end; its log: %s", p.logs.text())
 		return nil
@@ -138,11 +141,11 @@ func (p *process) stop() error {
 
 func (p *process) get(path string) (status int, body string) {
 	p.t.Helper()
-	resp, err := http.Get("http://" + p.admin + path) //nolint:noctx // a test against loopback
+	resp, err := http.Get("http://" + p.admin + path)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		p.t.Fatal(err)

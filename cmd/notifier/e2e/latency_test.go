@@ -30,7 +30,7 @@ func commitToClient(b *testing.B, beside, bell bool) {
 	book(db, 1, 1, b.N)
 	book(db, 2, 1_000_000, 1)
 	db.Exec(pgtest.Superuser, "UPDATE notifier.setting SET bell = $1", bell)
-	p := serveReady(b, db, "--log-level", "warn")
+	p := serveReady(b, db, "--log-level", "info")
 	if beside {
 		open := db.Connect(pgtest.App)
 		if _, err := open.Exec(context.Background(), `BEGIN; UPDATE appointments SET "statusId" = 6 WHERE id = 1000000`); err != nil {

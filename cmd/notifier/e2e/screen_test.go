@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"notifier/auth"
 	"testing"
+
+	"notifier/auth"
 
 	"github.com/coder/websocket"
 )
