@@ -4,134 +4,190 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 )
 
-// appointment is the data of an event as clients know it: the documented keys in their order. Ids are JSON
-// texts (the clinic's numbers stay numbers), times UTC with milliseconds and Z.
-type appointment struct {
-	ID         json.RawMessage `json:"id"`
-	Date       *string         `json:"date"`
-	StartTime  *string         `json:"startTime"`
-	EndTime    *string         `json:"endTime"`
-	Notes      *string         `json:"notes"`
-	AccountID  json.RawMessage `json:"accountId"`
-	CreatedAt  *string         `json:"createdAt"`
-	UpdatedAt  *string         `json:"updatedAt"`
-	DeletedAt  *string         `json:"deletedAt"`
-	Doctor     *person         `json:"doctor"`
-	Patient    *patient        `json:"patient"`
-	Status     *status         `json:"status"`
-	First      *procedureLink  `json:"appointmentProcedures"`
-	Procedures []procedure     `json:"procedures"`
-}
+// The columns of load.sql, in their order. JSON columns hold JSON texts (the clinic's numbers stay numbers), the
+// others plain text; times are UTC with milliseconds and Z. All may be NULL but the first two.
+const (
+	colID = iota
+	colAccount
+	colIDJSON
+	colAccountJSON
+	colDate
+	colStartTime
+	colEndTime
+	colNotes
+	colCreatedAt
+	colUpdatedAt
+	colDeletedAt
+	colDoctorIDJSON
+	colDoctorName
+	colPatientIDJSON
+	colPatientName
+	colHasContact
+	colPhone
+	colStatusIDJSON
+	colStatusName
+	colStatusColor
+	colProceduresJSON
+	columns
+)
 
-type person struct {
-	ID   json.RawMessage `json:"id"`
-	Name *string         `json:"name"`
-}
+// appointmentRow is one row of load.sql.
+type appointmentRow [][]byte
 
-type patient struct {
-	person
-	Contact *contact `json:"contact"`
-}
-
-type contact struct {
-	Phone *string `json:"phone"`
-}
-
-type status struct {
-	ID    json.RawMessage `json:"id"`
-	Name  *string         `json:"name"`
-	Color *string         `json:"color"`
-}
-
-// procedureLink is the documented object around the procedure with the lowest id.
-type procedureLink struct {
-	Procedure procedure `json:"procedure"`
-}
-
+// procedure is an item of the column of procedures, which is [{id, name, price}].
 type procedure struct {
 	ID    json.RawMessage `json:"id"`
 	Name  *string         `json:"name"`
 	Price *string         `json:"price"`
 }
 
-// appointmentRow takes one row of load.sql. It is used again for every row of a batch.
-type appointmentRow struct {
-	id, account             string
-	a                       appointment
-	doctorID, patientID     json.RawMessage
-	statusID                json.RawMessage
-	doctorName, patientName *string
-	hasContact              bool
-	phone                   *string
-	statusName, statusColor *string
-	procedures              json.RawMessage
-}
-
-// fields are where the columns of load.sql go, in their order.
-func (r *appointmentRow) fields() []any {
-	return []any{
-		&r.id, &r.account, &r.a.ID, &r.a.AccountID, &r.a.Date, &r.a.StartTime, &r.a.EndTime, &r.a.Notes,
-		&r.a.CreatedAt, &r.a.UpdatedAt, &r.a.DeletedAt, &r.doctorID, &r.doctorName, &r.patientID, &r.patientName,
-		&r.hasContact, &r.phone, &r.statusID, &r.statusName, &r.statusColor, &r.procedures,
-	}
-}
-
-// encode writes the row as clients see it.
-func (r *appointmentRow) encode() ([]byte, error) {
-	a := r.a
-	if r.doctorID != nil {
-		a.Doctor = &person{r.doctorID, r.doctorName}
-	}
-	if r.patientID != nil {
-		a.Patient = &patient{person: person{r.patientID, r.patientName}}
-		if r.hasContact {
-			a.Patient.Contact = &contact{r.phone}
-		}
-	}
-	if r.statusID != nil {
-		a.Status = &status{r.statusID, r.statusName, r.statusColor}
-	}
-	if r.procedures != nil {
-		if err := json.Unmarshal(r.procedures, &a.Procedures); err != nil {
+// encode writes the data of an event as clients know it: the documented keys in their order, compact.
+func (r appointmentRow) encode() ([]byte, error) {
+	var procedures []procedure
+	if r[colProceduresJSON] != nil {
+		if err := json.Unmarshal(r[colProceduresJSON], &procedures); err != nil {
 			return nil, fmt.Errorf("read procedures of view notifier.appointment_dto: %w", err)
 		}
 	}
-	if len(a.Procedures) > 0 {
-		a.First = &procedureLink{a.Procedures[0]}
-	} else {
-		a.Procedures = []procedure{}
-	}
-	return encode(a)
+	b := make([]byte, 0, 640+len(r[colNotes]))
+	b = appendJSON(append(b, `{"id":`...), r[colIDJSON])
+	b = appendText(append(b, `,"date":`...), r[colDate])
+	b = appendText(append(b, `,"startTime":`...), r[colStartTime])
+	b = appendText(append(b, `,"endTime":`...), r[colEndTime])
+	b = appendText(append(b, `,"notes":`...), r[colNotes])
+	b = appendJSON(append(b, `,"accountId":`...), r[colAccountJSON])
+	b = appendText(append(b, `,"createdAt":`...), r[colCreatedAt])
+	b = appendText(append(b, `,"updatedAt":`...), r[colUpdatedAt])
+	b = appendText(append(b, `,"deletedAt":`...), r[colDeletedAt])
+	b = r.appendDoctor(append(b, `,"doctor":`...))
+	b = r.appendPatient(append(b, `,"patient":`...))
+	b = r.appendStatus(append(b, `,"status":`...))
+	b = appendFirst(append(b, `,"appointmentProcedures":`...), procedures)
+	b = appendProcedures(append(b, `,"procedures":`...), procedures)
+	return append(b, '}'), nil
 }
 
-// tombstone is sent for an appointment that is gone, belongs to another account by now, or cannot be loaded:
+func (r appointmentRow) appendDoctor(b []byte) []byte {
+	if r[colDoctorIDJSON] == nil {
+		return append(b, "null"...)
+	}
+	b = appendJSON(append(b, `{"id":`...), r[colDoctorIDJSON])
+	b = appendText(append(b, `,"name":`...), r[colDoctorName])
+	return append(b, '}')
+}
+
+func (r appointmentRow) appendPatient(b []byte) []byte {
+	if r[colPatientIDJSON] == nil {
+		return append(b, "null"...)
+	}
+	b = appendJSON(append(b, `{"id":`...), r[colPatientIDJSON])
+	b = appendText(append(b, `,"name":`...), r[colPatientName])
+	if string(r[colHasContact]) != "true" {
+		return append(b, `,"contact":null}`...)
+	}
+	b = appendText(append(b, `,"contact":{"phone":`...), r[colPhone])
+	return append(b, "}}"...)
+}
+
+func (r appointmentRow) appendStatus(b []byte) []byte {
+	if r[colStatusIDJSON] == nil {
+		return append(b, "null"...)
+	}
+	b = appendJSON(append(b, `{"id":`...), r[colStatusIDJSON])
+	b = appendText(append(b, `,"name":`...), r[colStatusName])
+	b = appendText(append(b, `,"color":`...), r[colStatusColor])
+	return append(b, '}')
+}
+
+// appendFirst writes the documented object around the procedure with the lowest id, which the view puts first.
+func appendFirst(b []byte, procedures []procedure) []byte {
+	if len(procedures) == 0 {
+		return append(b, "null"...)
+	}
+	return append(procedures[0].append(append(b, `{"procedure":`...)), '}')
+}
+
+func appendProcedures(b []byte, procedures []procedure) []byte {
+	b = append(b, '[')
+	for i, p := range procedures {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = p.append(b)
+	}
+	return append(b, ']')
+}
+
+func (p procedure) append(b []byte) []byte {
+	b = appendJSON(append(b, `{"id":`...), p.ID)
+	b = appendOptional(append(b, `,"name":`...), p.Name)
+	b = appendOptional(append(b, `,"price":`...), p.Price)
+	return append(b, '}')
+}
+
+// tombstoneOf is sent for an appointment that is gone, belongs to another account by now, or cannot be loaded:
 // enough for a screen to drop it.
-type tombstone struct {
-	ID        json.RawMessage `json:"id"`
-	AccountID json.RawMessage `json:"accountId"`
-	DeletedAt string          `json:"deletedAt"`
+func tombstoneOf(e Event) []byte {
+	b := appendJSON([]byte(`{"id":`), e.AppointmentJSON)
+	b = appendJSON(append(b, `,"accountId":`...), e.AccountJSON)
+	b = e.ChangedAt.UTC().AppendFormat(append(b, `,"deletedAt":"`...), dateTime)
+	return append(b, `"}`...)
 }
 
 // dateTime is ISO 8601 as JavaScript's Date prints it.
 const dateTime = "2006-01-02T15:04:05.000Z"
 
-func tombstoneOf(e Event) []byte {
-	data, err := encode(tombstone{e.AppointmentJSON, e.AccountJSON, e.ChangedAt.UTC().Format(dateTime)})
-	if err != nil {
-		panic(err) // both ids come from PostgreSQL's to_json, which writes nothing but JSON
+func appendJSON(b, value []byte) []byte {
+	if value == nil {
+		return append(b, "null"...)
 	}
-	return data
+	return append(b, value...)
 }
 
-// encode writes compact JSON without HTML's escapes, since frames are no part of a page.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode appointment: %w", err)
+func appendText(b, text []byte) []byte {
+	if text == nil {
+		return append(b, "null"...)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return appendQuoted(b, text)
+}
+
+func appendOptional(b []byte, text *string) []byte {
+	if text == nil {
+		return append(b, "null"...)
+	}
+	return appendQuoted(b, []byte(*text))
+}
+
+// appendQuoted writes a JSON string, without the escapes that only matter inside of HTML. A database without an
+// encoding (SQL_ASCII) may hold what is no UTF-8; frames must be.
+func appendQuoted(b, text []byte) []byte {
+	if !utf8.Valid(text) {
+		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
+	}
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	written := 0
+	for i, c := range text {
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, text[written:i]...)
+		written = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(b, text[written:]...), '"')
 }

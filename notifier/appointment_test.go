@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"notifier/sql/pgtest"
 )
@@ -44,6 +45,36 @@ func TestDataOfTheDocumentedAppointment(t *testing.T) {
 	if got := c.load(t, eventOf(123, 1)); got != want.String() {
 		t.Errorf("got  %s\nwant %s", got, want.String())
 	}
+}
+
+// exampleRow is the documented appointment as load.sql gives it.
+func exampleRow() appointmentRow {
+	row := make(appointmentRow, columns)
+	for column, text := range map[int]string{
+		colID: "123", colAccount: "1", colIDJSON: "123", colAccountJSON: "1", colDate: "2025-01-23T00:00:00.000Z",
+		colStartTime: "09:00", colEndTime: "09:15", colNotes: "Observações sobre o agendamento",
+		colCreatedAt: "2025-01-22T10:00:00.000Z", colUpdatedAt: "2025-01-23T09:15:00.000Z",
+		colDoctorIDJSON: "1", colDoctorName: "Dr. Victor", colPatientIDJSON: "456", colPatientName: "João Silva",
+		colHasContact: "true", colPhone: "(81) 99999-9999", colStatusIDJSON: "5", colStatusName: "Finalizado",
+		colStatusColor: "#28a745", colProceduresJSON: `[{"id" : 3699, "name" : "Ultrassom: Tireoide", "price" : "100"}]`,
+	} {
+		row[column] = []byte(text)
+	}
+	return row
+}
+
+// FuzzQuoted: a JSON parser reads what was quoted, and finds nothing but valid UTF-8.
+func FuzzQuoted(f *testing.F) {
+	for _, seed := range []string{"", "a", "\"", `\\`, "\r\n\t\x00\x1f\x7f", "é😀\u2028", "\xff\xfe", "<&>"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted := appendQuoted([]byte("x"), []byte(text))[1:]
+		var read string
+		if err := json.Unmarshal(quoted, &read); err != nil || read != strings.ToValidUTF8(text, "\uFFFD") || !utf8.Valid(quoted) {
+			t.Errorf("%q is quoted %q, %v", text, quoted, err)
+		}
+	})
 }
 
 func TestDataOfAppointmentsThatLackOrHaveMore(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // The NOTIFY channels. BellChannel is rung by the trigger, EventChannel by the pump with the log's last
@@ -33,40 +32,25 @@ var (
 
 // ParseBell decodes a payload strictly: exactly the fields of version 1, each of its type.
 func ParseBell(payload string) (Bell, error) {
-	var fields struct {
-		Version       *int            `json:"v"`
-		AppointmentID json.RawMessage `json:"appointmentId"`
-		AccountID     json.RawMessage `json:"accountId"`
-		DoctorID      json.RawMessage `json:"doctorId"`
-		Action        *string         `json:"action"`
-	}
-	var version struct {
-		Version json.RawMessage `json:"v"`
-	}
-	if err := json.Unmarshal([]byte(payload), &version); err != nil {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(payload), &fields); err != nil {
 		return Bell{}, ErrBellSyntax
 	}
-	if string(version.Version) != "1" {
+	if string(fields["v"]) != "1" {
 		return Bell{}, ErrBellVersion
 	}
-	decoder := json.NewDecoder(bytes.NewReader([]byte(payload)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&fields); err != nil {
+	bell := Bell{AppointmentID: fields["appointmentId"], AccountID: fields["accountId"], DoctorID: fields["doctorId"]}
+	switch {
+	case len(fields) != 5: // with those below: a field more, or one less
 		return Bell{}, ErrBellField
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Bell{}, ErrBellSyntax
-	}
-	if fields.Action == nil || *fields.Action == "" {
+	case json.Unmarshal(fields["action"], &bell.Action) != nil || bell.Action == "":
 		return Bell{}, fmt.Errorf("%w: action", ErrBellField)
-	}
-	if !isID(fields.AppointmentID) || !isID(fields.AccountID) {
+	case !isID(bell.AppointmentID) || !isID(bell.AccountID):
 		return Bell{}, fmt.Errorf("%w: appointmentId or accountId", ErrBellField)
-	}
-	if doctor := string(fields.DoctorID); doctor != "null" && !isID(fields.DoctorID) {
+	case string(bell.DoctorID) != "null" && !isID(bell.DoctorID):
 		return Bell{}, fmt.Errorf("%w: doctorId", ErrBellField)
 	}
-	return Bell{fields.AppointmentID, fields.AccountID, fields.DoctorID, *fields.Action}, nil
+	return bell, nil
 }
 
 // isID tells whether a JSON text is a whole number or a string that is not empty.

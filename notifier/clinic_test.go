@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"notifier/sql/pgtest"
@@ -182,5 +183,34 @@ func eventOf(appointment, account int) Event {
 	return Event{
 		Cursor: Cursor{1, 1}, Account: of, Appointment: id, AccountJSON: []byte(of), AppointmentJSON: []byte(id),
 		Name: "appointmnents.finished", ChangedAt: eventTime,
+	}
+}
+
+// refuse makes the database refuse connections and ends those that the daemons have.
+func (c *clinic) refuse() {
+	c.t.Helper()
+	c.cluster(`ALTER DATABASE ` + c.db.Name + ` ALLOW_CONNECTIONS false`)
+	c.cluster(terminateSQL, c.db.Name)
+}
+
+func (c *clinic) accept() {
+	c.t.Helper()
+	c.cluster(`ALTER DATABASE ` + c.db.Name + ` ALLOW_CONNECTIONS true`)
+}
+
+// terminateSQL ends every connection of the runtime role to one database.
+const terminateSQL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = 'notifier_runtime'`
+
+// cluster runs a statement as the superuser on another database.
+func (c *clinic) cluster(statement string, args ...any) {
+	c.t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, pgtest.Server(c.t).URL(pgtest.Superuser, "postgres"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // a test's connection
+	if _, err := conn.Exec(ctx, statement, args...); err != nil {
+		c.t.Fatalf("%.200s: %v", statement, err)
 	}
 }

@@ -111,7 +111,7 @@ func newLines(t testing.TB) *lines { return &lines{t: t} }
 
 // secrets are the pieces of patients' data and passwords that this package's tests use.
 var secrets = []string{
-	"Sigilosa", "98888", "reservada", dsnPassword, "João", "99999", "Observa", "Tireoide", "Dr. ",
+	"Sigilosa", "98888-7777", "reservada", dsnPassword, "João", "99999-9999", "Observa", "Tireoide", "Dr. ",
 }
 
 func secretIn(line string) (string, bool) {

@@ -15,9 +15,11 @@ func (f *Feed) changeEpoch(ctx context.Context, end Cursor) error {
 	if err != nil {
 		return err
 	}
-	// A log that does not know our epoch branched off before it: where, it cannot tell.
 	cut = min(cut, end.Seq)
-	lost := cut < f.at.Seq || !known || end.Epoch < f.at.Epoch
+	if !known { // it branched off before our epoch: where, it cannot tell, so everybody starts afresh at its end
+		cut = end.Seq
+	}
+	lost := !known || cut < f.at.Seq
 	f.log.LogAttrs(ctx, slog.LevelWarn, "epoch_changed", slog.String("from", f.at.String()),
 		slog.String("to", end.String()), slog.Int64("cut_after", cut), slog.Bool("tail_lost", lost))
 	f.at = Cursor{Epoch: end.Epoch, Seq: cut}

@@ -60,15 +60,16 @@ func NewFeed(pool *pgxpool.Pool, rooms Rooms, loader *Loader, releaser *Releaser
 // round is one pass: number what is committed, then publish what is numbered. It tells whether there was
 // anything, so that the next look comes sooner.
 func (f *Feed) round(ctx context.Context) (busy bool, err error) {
-	if !f.opened {
-		if err := f.open(ctx); err != nil {
-			return false, err
-		}
+	if err := f.locate(ctx); err != nil {
+		return false, err
 	}
-	rung := f.rung.Swap(false)
+	rung := f.rung.Swap(false) || !f.opened
 	for {
 		end, more, err := f.number(ctx, rung)
 		if err != nil {
+			return busy, err
+		}
+		if err := f.open(ctx); err != nil {
 			return busy, err
 		}
 		if end.Epoch != f.at.Epoch || end.Seq < f.at.Seq {
@@ -87,17 +88,31 @@ func (f *Feed) round(ctx context.Context) (busy bool, err error) {
 	}
 }
 
-// open finds the place where this daemon starts, or goes on after the rooms were suspended.
-func (f *Feed) open(ctx context.Context) error {
+// locate finds the place where this daemon starts.
+func (f *Feed) locate(ctx context.Context) error {
+	if f.at.Epoch != 0 {
+		return nil
+	}
 	end, err := probe(ctx, f.pool)
 	if err != nil {
 		return err
 	}
-	if f.at.Epoch == 0 {
-		f.at = end.cursor
+	f.at = end.cursor
+	return nil
+}
+
+// open lets screens in, for the first time or again, once the log was numbered and the data can be asked for:
+// a database that answers but lacks something would otherwise be opened and suspended in turn.
+func (f *Feed) open(ctx context.Context) error {
+	if f.opened {
+		return nil
+	}
+	if err := f.loader.check(ctx); err != nil {
+		return err
 	}
 	f.rooms.Open(f.at.Seq, f.at.String())
 	f.opened = true
+	f.setHealth(nil)
 	f.log.LogAttrs(ctx, slog.LevelInfo, "feed_open", slog.String("cursor", f.at.String()))
 	return nil
 }

@@ -99,12 +99,12 @@ func (l *Listener) listen(ctx context.Context) (up time.Duration, err error) {
 	}
 	defer l.hangUp(ctx, conn)
 	since := time.Now()
+	l.up.Store(true)
+	l.metrics.ListenerUp(true)
 	if l.heard {
 		l.metrics.ListenerReconnected()
 	}
 	l.heard = true
-	l.up.Store(true)
-	l.metrics.ListenerUp(true)
 	l.log.LogAttrs(ctx, slog.LevelInfo, "listener_up")
 	l.waker.Wake()
 	for {

@@ -98,7 +98,7 @@ func (l *Loader) load(ctx context.Context, ids []string, batch *loading) error {
 	}
 	batch.faults++
 	switch {
-	case !isStatementFault(err), IsNotMigrated(err) && IsNotMigrated(l.askView(ctx)):
+	case !isStatementFault(err), IsNotMigrated(err) && l.check(ctx) != nil:
 		return err
 	case len(ids) == 1 || isWait(err): // halving would not help against a lock or a slow view
 		batch.giveUp(ids, sqlState(err))
@@ -117,13 +117,13 @@ func isWait(err error) bool {
 	return state == "55P03" || state == "57014"
 }
 
-// askView tells whether it is the view that we lack, or have no right on, and not something that one of its rows
-// came upon.
-func (l *Loader) askView(ctx context.Context) error {
-	ctx, cancel := withQueryTimeout(ctx)
-	defer cancel()
-	_, err := l.pool.Exec(ctx, "SELECT FROM notifier.appointment_dto LIMIT 0")
-	return err
+// check is nil when the view is there and we have the right to read it, whatever its rows then come upon.
+func (l *Loader) check(ctx context.Context) error {
+	batch := loading{found: map[string]loaded{}}
+	if err := l.query(ctx, nil, &batch); err != nil && (!isStatementFault(err) || IsNotMigrated(err)) {
+		return err
+	}
+	return nil
 }
 
 // loadsKey marks a connection on which the load's statement is prepared.
@@ -176,19 +176,20 @@ func inOneRoundTrip(ctx context.Context, conn *pgxpool.Conn, ids string, read fu
 
 // collect reads the view's rows. Of a patient with two contacts, which makes two rows, the first counts.
 func collect(rows pgx.Rows, batch *loading) error {
-	var row appointmentRow
-	_, err := pgx.ForEachRow(rows, row.fields(), func() error {
-		if _, twice := batch.found[row.id]; twice {
-			return nil
+	defer rows.Close()
+	for rows.Next() {
+		row := appointmentRow(rows.RawValues()) // valid until the next
+		if _, twice := batch.found[string(row[colID])]; twice {
+			continue
 		}
+		id := string(row[colID])
 		data, err := row.encode()
 		if err != nil {
-			batch.giveUp([]string{row.id}, problemShape) // and data is nil
+			batch.giveUp([]string{id}, problemShape) // and data is nil
 		}
-		batch.found[row.id] = loaded{row.account, data}
-		return nil
-	})
-	return err
+		batch.found[id] = loaded{string(row[colAccount]), data}
+	}
+	return rows.Err()
 }
 
 // arrayLiteral writes ids as PostgreSQL's array text, so that the array takes the type of the view's id column

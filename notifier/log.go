@@ -121,6 +121,7 @@ func (l *Log) missed(ctx context.Context, account string, from Cursor, upTo int6
 	var canonical string
 	batch := &pgx.Batch{}
 	batch.Queue(accountSQL, account).QueryRow(func(row pgx.Row) error { return row.Scan(&canonical) })
+	batch.Queue(replaySettingsSQL)
 	batch.Queue(replaySQL, account, from.Seq, upTo, l.limit+1).Query(func(rows pgx.Rows) (err error) {
 		missed, err = pgx.CollectRows(rows, scanEvent)
 		return err
@@ -133,7 +134,7 @@ func (l *Log) missed(ctx context.Context, account string, from Cursor, upTo int6
 	case err != nil:
 		return nil, false, fmt.Errorf("read missed events: %w", err)
 	}
-	// "01" is read as 1, but is another account's name.
+	// "01" would be read as 1, but is another account's name.
 	return missed, known && canonical == account, nil
 }
 

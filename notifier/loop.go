@@ -42,7 +42,7 @@ func (f *Feed) Run(ctx context.Context) error {
 			}
 			f.failed(err, failing)
 			backoff = min(feedBackoffMax, max(2*backoff, 20*time.Millisecond))
-			pause = backoff/2 + rand.N(backoff) //nolint:gosec // jitter, not a secret
+			pause = backoff/2 + rand.N(backoff/2) //nolint:gosec // jitter, not a secret
 		}
 		f.sleep(ctx, pause, err == nil)
 	}

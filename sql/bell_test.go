@@ -62,7 +62,7 @@ func TestATransactionThatStaysOpenSilencesTheOthersOnlyForAMoment(t *testing.T) 
 	}
 }
 
-func TestOfManyWritersAtOnceFewRingAndNoneWaits(t *testing.T) {
+func TestOfManyWritersInFlightAtLeastOneRingsAndNoneWaits(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
 	const writers = 20

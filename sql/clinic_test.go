@@ -69,6 +69,16 @@ func (c *clinic) finish(doctor int) int {
 	return id
 }
 
+// serve begins a service as the clinic's application does: the doctor, then the appointment.
+func (c *clinic) serve(appointment int) {
+	c.t.Helper()
+	conn := c.Connect(pgtest.App)
+	execute(c.t, conn, `BEGIN`)
+	execute(c.t, conn, `UPDATE doctors SET "isBusy" = true WHERE id = (SELECT "doctorId" FROM appointments WHERE id = $1)`, appointment)
+	execute(c.t, conn, `UPDATE appointments SET "statusId" = 3 WHERE id = $1`, appointment)
+	execute(c.t, conn, `COMMIT`)
+}
+
 func (c *clinic) busy(doctor int) bool {
 	c.t.Helper()
 	return pgtest.Get[bool](c.DB, `SELECT "isBusy" FROM doctors WHERE id = $1`, doctor)
@@ -117,15 +127,19 @@ func (c *clinic) retryNow() {
 
 func execute(t testing.TB, conn *pgx.Conn, statement string, args ...any) {
 	t.Helper()
-	if _, err := conn.Exec(context.Background(), statement, args...); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := conn.Exec(ctx, statement, args...); err != nil {
 		t.Fatalf("%.200s: %v", statement, err)
 	}
 }
 
 func value[T any](t testing.TB, conn *pgx.Conn, query string, args ...any) T {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	var v T
-	if err := conn.QueryRow(context.Background(), query, args...).Scan(&v); err != nil {
+	if err := conn.QueryRow(ctx, query, args...).Scan(&v); err != nil {
 		t.Fatalf("%.200s: %v", query, err)
 	}
 	return v

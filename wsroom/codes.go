@@ -33,8 +33,8 @@ var (
 	Unavailable        = ending(1013, "unavailable", "the database is not available: try again later")
 	KeysUnavailable    = ending(1013, "keys_unavailable", "the keys to check tokens are not available: try again later")
 
-	// lost is the ending of a connection that does not work any more: there is nobody to tell.
-	lost = &Ending{Close: 1006, Code: "lost"}
+	// Lost is the ending of a connection that does not work any more: there is nobody to tell.
+	Lost = &Ending{Close: 1006, Code: "lost"}
 )
 
 // byCode are the endings that an Authenticator's error may name by its Code() string.

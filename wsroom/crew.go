@@ -1,7 +1,6 @@
 package wsroom
 
 import (
-	"runtime"
 	"sync"
 
 	"notifier/wsroom/socket"
@@ -16,6 +15,7 @@ type crew struct {
 	head    int
 	n       int
 	working int
+	size    int // hands at most
 }
 
 // call is how many jobs a hand takes at a time: under load the lock is taken for a few together.
@@ -29,7 +29,7 @@ func (c *crew) add(w *Writer) {
 	}
 	c.jobs[(c.head+c.n)&(len(c.jobs)-1)] = w
 	c.n++
-	start := c.working < runtime.GOMAXPROCS(0)
+	start := c.working < c.size
 	if start {
 		c.working++
 	}

@@ -21,8 +21,8 @@ type due struct {
 	pongBy    time.Duration // the last ping's answer
 	refreshAt time.Duration // the cursor frame
 	known     int64         // see Member.Refresh
-	noticeAt  int64         // Unix nanoseconds: the expiring frame
-	expiresAt int64         // Unix nanoseconds
+	noticeAt  int64         // Unix milliseconds (nanoseconds end in 2262, tokens may not): the expiring frame
+	expiresAt int64         // Unix milliseconds
 	cursor    string        // of the URL, until the first message
 }
 
@@ -33,7 +33,7 @@ func (s *session) tick() {
 	if s.closed || s.member.Ended() != nil {
 		return
 	}
-	now, wall := s.handler.now(), time.Now().UnixNano()
+	now, wall := s.handler.now(), time.Now().UnixMilli()
 	switch {
 	case passed(s.authBy, now):
 		s.member.End(TokenMissing, false)
@@ -42,16 +42,18 @@ func (s *session) tick() {
 		s.member.End(TokenExpired, false)
 		return
 	case passed(s.pongBy, now) && !s.alive(now):
-		s.member.End(lost, false)
+		s.member.End(Lost, false)
 		return
 	}
 	if s.noticeAt != 0 && wall >= s.noticeAt {
 		s.noticeAt = 0
-		s.member.Send(NewMessage(appendExpiry(nil, "expiring", time.Unix(0, s.expiresAt))))
+		s.member.Send(NewMessage(appendExpiry(nil, "expiring", time.UnixMilli(s.expiresAt))))
 	}
 	if passed(s.pingAt, now) {
-		s.pongBy, s.pingAt = s.pingAt+s.handler.PingTimeout, s.pingAt+s.handler.PingInterval
-		s.conn.Heard() // from now on
+		s.pingAt = now + s.handler.PingInterval
+		if s.conn.Heard() || s.pongBy == 0 { // the ping before, if its time is not over yet, is answered
+			s.pongBy = now + s.handler.PingTimeout
+		}
 		s.member.Send(pingMessage)
 	}
 	if passed(s.refreshAt, now) {
@@ -87,10 +89,9 @@ func (s *session) arm() {
 		}
 	}
 	wait := next - now
-	wall := time.Now().UnixNano()
 	for _, instant := range [...]int64{s.noticeAt, s.expiresAt} {
 		if instant != 0 {
-			wait = min(wait, time.Duration(instant-wall))
+			wait = min(wait, time.Until(time.UnixMilli(instant)))
 		}
 	}
 	wait = max(wait, 0)
@@ -103,12 +104,12 @@ func (s *session) arm() {
 
 // lives gives the session its token's end. Under mu.
 func (s *session) lives(until time.Time) {
-	s.expiresAt = until.UnixNano()
+	s.expiresAt = until.UnixMilli()
 	left := time.Until(until)
 	if left > expiryNotice {
 		left = expiryNotice
 	} else {
 		left /= 2
 	}
-	s.noticeAt = s.expiresAt - int64(left)
+	s.noticeAt = s.expiresAt - left.Milliseconds()
 }

@@ -1,5 +1,7 @@
 package wsroom
 
+import "log/slog"
+
 // The methods that the feed calls, one goroutine: Open once it runs, then for each batch Claim, Publish…, Settle; Suspend when the database
 // goes away; Resync when the log went back.
 
@@ -85,6 +87,7 @@ func (h *Hub) Resync(seq int64, cursor string) {
 	h.opened, h.available = true, true
 	members := h.everybody()
 	h.mu.Unlock()
+	h.logger.Warn("rooms resynced", slog.Int64("seq", seq), slog.Int("members", len(members)))
 	for _, m := range members {
 		m.End(Resync, false)
 	}

@@ -38,8 +38,11 @@ type HandlerConfig struct {
 	ReadLimit       int           // 16 KiB
 	CursorRefresh   time.Duration // 3 minutes
 	Logger          *slog.Logger
-	Metrics         Metrics
+	Metrics         Metrics // of connections: Closed, Replayed, and Delivered by replays
 }
+
+// subprotocols are what the server selects from.
+var subprotocols = []string{Subprotocol}
 
 // handler serves /ws.
 type handler struct {
@@ -93,7 +96,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s := &session{handler: h}
 	var err error
-	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: []string{Subprotocol}, ReadLimit: h.ReadLimit, OnControl: s.control})
+	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: subprotocols, ReadLimit: h.ReadLimit, OnPing: s.pinged, OnPong: s.ponged})
 	if err != nil {
 		h.Logger.Debug("websocket handshake refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
 		return
@@ -112,7 +115,7 @@ func (h *handler) admit(s *session, r *http.Request) *Ending {
 		return OriginForbidden
 	}
 	s.writer.Member, s.writer.Conn, s.writer.Finish = &s.member, s.conn, s.finish
-	return refusal(h.hub.attach(&s.member, Plain, &s.writer))
+	return refusal(h.hub.Attach(&s.member, Plain, &s.writer))
 }
 
 // refusal is what to tell a client that the hub does not take.

@@ -3,6 +3,8 @@ package wsroom
 import (
 	"errors"
 	"log/slog"
+	"maps"
+	"runtime"
 	"sync"
 )
 
@@ -14,9 +16,9 @@ var (
 
 // HubConfig is how much may wait for a member, and who is told.
 type HubConfig struct {
-	MaxMessages int // 4096
-	MaxBytes    int // 4 MiB; a single message may be larger
-	Metrics     Metrics
+	MaxMessages int     // 4096
+	MaxBytes    int     // 4 MiB; a single message may be larger
+	Metrics     Metrics // of members: Joined, Left, Delivered, Evicted
 	Logger      *slog.Logger
 }
 
@@ -44,6 +46,7 @@ type Hub struct {
 	rooms     map[string][]*Member
 	waiting   map[*Member]struct{} // attached, not in a room
 	members   int                  // in rooms
+	protocols map[string]int       // in rooms or waiting, by protocol
 	claimed   map[string]struct{}  // what Claim returned last; never changed, replaced
 	arrived   bool                 // an account came that is not in claimed
 	departed  int                  // accounts in claimed that are no longer here
@@ -65,9 +68,11 @@ func NewHub(cfg HubConfig) *Hub {
 		logger:      cfg.Logger,
 		rooms:       make(map[string][]*Member),
 		waiting:     make(map[*Member]struct{}),
+		protocols:   make(map[string]int),
 		claimed:     make(map[string]struct{}),
 		empty:       make(chan struct{}),
 	}
+	h.crew.size = runtime.GOMAXPROCS(0)
 	if h.maxMessages <= 0 {
 		h.maxMessages = 4096
 	}
@@ -92,18 +97,15 @@ type Stats struct {
 	Protocols map[string]int // members by protocol, those waiting included
 }
 
-// Stats counts, under the lock and once per scrape.
+// Stats copies what is counted anyway.
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Stats{Available: h.available && !h.draining, Members: h.members, Waiting: len(h.waiting), Rooms: len(h.rooms), Protocols: make(map[string]int)}
-	for m := range h.waiting {
-		s.Protocols[m.protocol.name]++
+	return Stats{
+		Available: h.available && !h.draining,
+		Members:   h.members,
+		Waiting:   len(h.waiting),
+		Rooms:     len(h.rooms),
+		Protocols: maps.Clone(h.protocols),
 	}
-	for _, room := range h.rooms {
-		for _, m := range room {
-			s.Protocols[m.protocol.name]++
-		}
-	}
-	return s
 }

@@ -106,6 +106,19 @@ func (m *Member) Send(message *Message) bool {
 	return m.push(message)
 }
 
+// SendLive is Send for a member that is live; of another it reports false.
+func (m *Member) SendLive(message *Message) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stage != live {
+		return false
+	}
+	if m.ending == nil {
+		m.push(message)
+	}
+	return true
+}
+
 // push queues, or evicts the member if there is no room. A message that is alone may be of any size.
 func (m *Member) push(message *Message) bool {
 	held := m.queue.len() + m.taken

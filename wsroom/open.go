@@ -84,7 +84,7 @@ func (s *session) catchUp(ctx context.Context, who identity, cursor string, join
 		return reason, err
 	}
 	if err := s.conn.Write(s.welcome(who, joined.cursor, false)); err != nil {
-		return lost, err
+		return Lost, err
 	}
 	s.goLive(joined.seq)
 	return nil, nil

@@ -265,4 +265,3 @@ func fragments(size int) func(*client) error {
 		return w.Close()
 	}
 }
-

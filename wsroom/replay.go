@@ -32,7 +32,7 @@ func (s *session) replay(ctx context.Context, who identity, cursor string, joine
 	recovered, err := s.handler.log.Replay(ctx, who.account, cursor, joined.seq, r.yield)
 	switch {
 	case ctx.Err() != nil: // the client left, or could not be written to
-		return 0, lost, fmt.Errorf("replay: %w", context.Cause(ctx))
+		return 0, Lost, fmt.Errorf("replay: %w", context.Cause(ctx))
 	case err == nil && !recovered && r.welcomed:
 		err = errPartialReplay
 		fallthrough
@@ -48,7 +48,7 @@ func (s *session) replay(ctx context.Context, who identity, cursor string, joine
 		r.skipAhead()
 	}
 	if err := r.flush(); err != nil {
-		return 0, lost, fmt.Errorf("replay: %w", err)
+		return 0, Lost, fmt.Errorf("replay: %w", err)
 	}
 	return r.last, nil, nil
 }

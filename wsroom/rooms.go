@@ -17,17 +17,9 @@ func (h *Hub) open() error {
 	return nil
 }
 
-// Attach makes a member of a connection that has not said who it is. It is counted, and drained with the others. The caller must Leave.
-func (h *Hub) Attach(p *Protocol, r Receiver) (*Member, error) {
-	m := new(Member)
-	if err := h.attach(m, p, r); err != nil {
-		return nil, err
-	}
-	return m, nil
-}
-
-// attach is Attach for a member that lies inside its connection's own struct: one allocation less per connection.
-func (h *Hub) attach(m *Member, p *Protocol, r Receiver) error {
+// Attach makes a member of a connection that has not said who it is: it is counted, and drained with the others. The member is the caller's, best
+// as a field of its connection, and new. After a nil error it must Leave.
+func (h *Hub) Attach(m *Member, p *Protocol, r Receiver) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.open(); err != nil {
@@ -35,6 +27,7 @@ func (h *Hub) attach(m *Member, p *Protocol, r Receiver) error {
 	}
 	m.hub, m.protocol, m.receiver, m.where = h, p, r, waiting
 	h.waiting[m] = struct{}{}
+	h.protocols[p.name]++
 	return nil
 }
 
@@ -70,6 +63,9 @@ func (m *Member) Join(account string) (position int64, cursor string, err error)
 func (h *Hub) leave(m *Member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if m.where != nowhere {
+		h.protocols[m.protocol.name]--
+	}
 	switch m.where {
 	case waiting:
 		delete(h.waiting, m)

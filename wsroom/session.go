@@ -69,6 +69,9 @@ func (s *session) refuse(reason *Ending) {
 	s.report(reason, nil)
 }
 
+// finish tells the client why, and closes the sending half.
+func (s *session) finish(reason *Ending) { s.conn.Finish(reason.Close, reason.frames) }
+
 // begin registers the work of an opener or a renewal, if none is under way. The context ends with the session. Under mu.
 func (s *session) begin() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -174,12 +177,21 @@ func (s *session) first(message authMessage) bool {
 	return true
 }
 
-// control counts pings and pongs, by the reader inside Read. A ping is answered unless the session ends.
-func (s *session) control() bool {
+// pinged answers a ping in line with the events, by the writer, so that the reader never waits for a client that does not read. Only while there
+// is no writer yet it is coder/websocket that answers.
+func (s *session) pinged(payload []byte) (answer bool) {
+	s.ponged()
+	if s.member.Ended() != nil {
+		return false
+	}
+	return !s.member.SendLive(&Message{frame: socket.Pong(payload)})
+}
+
+// ponged counts a control frame. By the reader, inside Read.
+func (s *session) ponged() {
 	if !s.bucket.take(s.handler.now()) {
 		s.end(Flood, nil)
 	}
-	return s.member.Ended() == nil
 }
 
 // readFailed turns what the reader met into the session's ending, unless it has one.

@@ -193,6 +193,37 @@ func TestAPeerThatDoesNotAnswerIsCut(t *testing.T) {
 	})
 }
 
+// A timeout longer than the interval: the pings after the one that is not answered do not put its end off.
+func TestATimeoutMayBeLongerThanTheInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t, func(_ *wsroom.HubConfig, c *wsroom.HandlerConfig) {
+			c.PingInterval, c.PingTimeout = 10*time.Second, 35*time.Second
+		})
+		conn := rawDial(t, s, "1")
+		go func() { // answers the first three pings
+			var buf [1024]byte
+			for i := 0; ; i++ {
+				if _, err := conn.Read(buf[:]); err != nil {
+					return
+				}
+				if i < 3 {
+					_, _ = conn.Write([]byte{0x8a, 0x80, 0, 0, 0, 0})
+				}
+			}
+		}()
+		time.Sleep(74 * time.Second)
+		synctest.Wait()
+		if members := s.hub.Stats().Members; members != 1 {
+			t.Fatalf("want it here until the fourth ping's 75s, got %d members", members)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if members := s.hub.Stats().Members; members != 0 {
+			t.Errorf("want it gone, got %d members", members)
+		}
+	})
+}
+
 // Nothing is buffered in a pipe, so a client that does not read holds the ping up: the write deadline judges it.
 func TestAMutePeerIsCutByTheWriteDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -274,7 +305,7 @@ func TestIdleConnectionsGetTheSettledCursor(t *testing.T) {
 
 func TestABucketThatIsNotOverfilledLastsForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := listenPipes(t).join("1")
+		c := listenPipes(t, func(_ *wsroom.HubConfig, c *wsroom.HandlerConfig) { c.PingInterval = 2 * time.Hour }).join("1/2h") // pongs count too
 		r := c.read()
 		for range 200 {
 			c.send(`{"type":"auth","token":"1"}`)

@@ -53,8 +53,8 @@ func QueryToken(r *http.Request) string {
 func subprotocolToken(headers []string) string {
 	for _, header := range headers {
 		for offer := range strings.SplitSeq(header, ",") {
-			if token, found := strings.CutPrefix(strings.TrimSpace(offer), bearerPrefix); found && token != "" {
-				return token
+			if token, found := strings.CutPrefix(strings.TrimSpace(offer), bearerPrefix); found && strings.TrimSpace(token) != "" {
+				return strings.TrimSpace(token)
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func (w *Writer) end(ending *Ending) {
 	switch ending {
 	case nil:
 		w.running.Done()
-	case lost:
+	case Lost:
 		w.lose()
 	default:
 		go func() {

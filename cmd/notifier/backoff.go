@@ -26,5 +26,5 @@ func (b *backoff) next(lived time.Duration) time.Duration {
 		widest = min(b.first<<b.failures, b.most)
 	}
 	b.failures++
-	return rand.N(widest) + 1
+	return rand.N(widest) + 1 //nolint:gosec // a pause, no secret
 }

@@ -12,7 +12,7 @@ import (
 func TestTheLogIsJSONUnlessAskedOtherwise(t *testing.T) {
 	for _, format := range []string{"", logJSON} {
 		var out bytes.Buffer
-		newLogger(slog.LevelInfo, format, &out).Info("listener connected", "attempt", 1)
+		newLogger(slog.LevelInfo, format, &out).Info("listener connected", slog.Int("attempt", 1))
 		var line struct {
 			Level, Msg string
 			Attempt    int

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // settings are what one command takes from its user. A value is kept as text until load, so that a
@@ -31,8 +32,9 @@ type setting struct {
 	example  string   // set: must be given, and this is what it may look like
 	secret   bool     // never printed, and readable from a file
 	repeats  bool     // every occurrence counts, not only the last one
-	flagOnly bool     // no variable: an argument of this call rather than a property of the installation
+	flagOnly bool     // set by withoutVariable
 
+	flag  *pflag.Flag
 	given []string // in the order of the command line
 	apply func(text string) error
 }
@@ -59,10 +61,10 @@ func add[T any](s *settings, target *T, v *setting, parse func(text string) (T, 
 	if err := v.apply(v.fallback); err != nil {
 		panic(fmt.Sprintf("the default of --%s: %v", v.name, err)) // the programmer's mistake, met by every test
 	}
-	flag := s.cmd.Flags().VarPF(v, v.name, "", v.usage())
+	v.flag = s.cmd.Flags().VarPF(v, v.name, "", v.usage())
 	complete := cobra.NoFileCompletions
 	if v.kind == "bool" {
-		flag.NoOptDefVal = "true"
+		v.flag.NoOptDefVal = "true"
 	}
 	if len(v.choices) > 0 {
 		complete = cobra.FixedCompletions(v.choices, cobra.ShellCompDirectiveNoFileComp)
@@ -71,6 +73,13 @@ func add[T any](s *settings, target *T, v *setting, parse func(text string) (T, 
 		panic(err) // only for a flag that does not exist
 	}
 	s.list = append(s.list, v)
+	return v
+}
+
+// withoutVariable makes v a flag and nothing else: an argument of this call, not a property of the installation.
+func (v *setting) withoutVariable() *setting {
+	v.flagOnly = true
+	v.flag.Usage = v.usage()
 	return v
 }
 

@@ -33,7 +33,8 @@ func (d *databaseSettings) direct() string {
 // isDatabaseURL refuses what pgx cannot read. pgx's error carries the whole string and hides the
 // password in it only as well as it can guess; so this one repeats nothing but the kind of the fault.
 func isDatabaseURL(dsn string) error {
-	const hint = "(postgres://user:password@host:5432/database; in a password, @ : / ? # % are written %40 %3A %2F %3F %23 %25)"
+	const hint = "(postgres://user:password@host:5432/database; " +
+		"in a password, @ : / ? # % are written %40 %3A %2F %3F %23 %25)"
 	config, err := pgconn.ParseConfig(dsn)
 	if err != nil {
 		return fmt.Errorf("is not a PostgreSQL URL: %s %s", faultOfDSN(err), hint)

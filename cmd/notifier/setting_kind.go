@@ -24,8 +24,8 @@ func (s *settings) secret(target *string, name, help string, demands ...func(str
 }
 
 // choice is one of a few words.
-func (s *settings) choice(target *string, name, fallback string, choices []string, help string) *setting {
-	return add(s, target, &setting{name: name, kind: strings.Join(choices, "|"), fallback: fallback, help: help, choices: choices},
+func (s *settings) choice(target *string, name, fallback string, choices []string, help string) {
+	add(s, target, &setting{name: name, kind: strings.Join(choices, "|"), fallback: fallback, help: help, choices: choices},
 		parseText([]func(string) error{oneOf(choices)}))
 }
 
@@ -41,8 +41,8 @@ func (s *settings) duration(target *time.Duration, name, fallback, help string, 
 }
 
 // number is a whole number.
-func (s *settings) number(target *int, name, fallback, help string, demands ...func(int) error) *setting {
-	return add(s, target, &setting{name: name, kind: "int", fallback: fallback, help: help}, func(text string) (int, error) {
+func (s *settings) number(target *int, name, fallback, help string, demands ...func(int) error) {
+	add(s, target, &setting{name: name, kind: "int", fallback: fallback, help: help}, func(text string) (int, error) {
 		value, err := strconv.Atoi(text)
 		if err != nil {
 			return 0, fmt.Errorf("%s is not a whole number", shown(text))
@@ -52,9 +52,9 @@ func (s *settings) number(target *int, name, fallback, help string, demands ...f
 }
 
 // toggle is true or false; the flag alone means true.
-func (s *settings) toggle(target *bool, name, fallback, help string) *setting {
+func (s *settings) toggle(target *bool, name, fallback, help string) {
 	v := &setting{name: name, kind: "bool", fallback: fallback, help: help, choices: []string{"true", "false"}}
-	return add(s, target, v, func(text string) (bool, error) {
+	add(s, target, v, func(text string) (bool, error) {
 		value, err := strconv.ParseBool(text)
 		if err != nil {
 			return false, fmt.Errorf("%s is neither true nor false", shown(text))
@@ -64,8 +64,8 @@ func (s *settings) toggle(target *bool, name, fallback, help string) *setting {
 }
 
 // items is a list: commas, and flags that repeat. parse may bring each item into its canonical form.
-func (s *settings) items(target *[]string, name, help string, parse func(string) (string, error)) *setting {
-	return add(s, target, &setting{name: name, kind: "list", help: help, repeats: true}, func(text string) ([]string, error) {
+func (s *settings) items(target *[]string, name, help string, parse func(string) (string, error)) {
+	add(s, target, &setting{name: name, kind: "list", help: help, repeats: true}, func(text string) ([]string, error) {
 		var values []string
 		var faults []error
 		for _, item := range splitList(text) {
@@ -78,9 +78,9 @@ func (s *settings) items(target *[]string, name, help string, parse func(string)
 
 // pairs is a list of key=value that says only what differs from the defaults of whoever uses it; a
 // value may be empty. The known keys are listed in the help and in the error of an unknown one.
-func (s *settings) pairs(target *map[string]string, name string, known []string, help string) *setting {
+func (s *settings) pairs(target *map[string]string, name string, known []string, help string) {
 	v := &setting{name: name, kind: "key=value", help: help + "; keys: " + strings.Join(known, ", "), repeats: true}
-	return add(s, target, v, func(text string) (map[string]string, error) {
+	add(s, target, v, func(text string) (map[string]string, error) {
 		values := make(map[string]string)
 		var faults []error
 		for _, item := range splitList(text) {

@@ -21,7 +21,7 @@ func readSecretFile(variable string, alsoPlain bool) (string, error) {
 	if alsoPlain {
 		return "", errors.New("is in the environment twice: unset one of the two")
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // the operator's own file, named by the operator
+	content, err := os.ReadFile(path)
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
 		return "", fmt.Errorf("cannot be read from the file that %s names: %w", variable, failed.Err)

@@ -52,11 +52,12 @@ func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 func TestAFlagWithoutVariableIgnoresTheEnvironment(t *testing.T) {
 	t.Setenv("NOTIFIER_REST", "2h")
 	var got time.Duration
-	if err := loaded(t, func(s *settings) { s.duration(&got, "rest", "1h", "pause").flagOnly = true }); err != nil {
+	var v *setting
+	if err := loaded(t, func(s *settings) { v = s.duration(&got, "rest", "1h", "pause").withoutVariable() }); err != nil {
 		t.Fatal(err)
 	}
-	if got != time.Hour {
-		t.Errorf("got %s, want the default", got)
+	if got != time.Hour || v.flag.Usage != "pause" || v.title() != "--rest" {
+		t.Errorf("got %s, help %q, title %q", got, v.flag.Usage, v.title())
 	}
 }
 

@@ -135,8 +135,9 @@ func (t *tail) ended(ctx context.Context, err error) error {
 		return &finalError{fmt.Errorf("the server forbade the connection (%s)", code)}
 	case websocket.StatusPolicyViolation, websocket.StatusMessageTooBig:
 		return &finalError{fmt.Errorf("the server closed the connection for good (%d, %s)", closed.Code, code)}
+	default:
+		return fmt.Errorf("the server closed the connection (%d, %s)", closed.Code, code)
 	}
-	return fmt.Errorf("the server closed the connection (%d, %s)", closed.Code, code)
 }
 
 // codeWord is what an error code looks like. Nothing else from a server gets onto a terminal.

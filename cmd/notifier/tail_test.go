@@ -3,109 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
 )
-
-// screenplay is a server of the plain protocol whose connections each follow a script: the first handshake the first one, and
-// so on. A handshake too many is the test's fault.
-type screenplay struct {
-	t       *testing.T
-	scripts []func(w http.ResponseWriter, r *http.Request)
-	running sync.WaitGroup
-
-	mu   sync.Mutex
-	next int
-}
-
-// ServeHTTP is called by the server, once for each handshake.
-func (p *screenplay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.running.Add(1)
-	defer p.running.Done()
-	p.mu.Lock()
-	turn := p.next
-	p.next++
-	p.mu.Unlock()
-	if turn >= len(p.scripts) {
-		p.t.Errorf("handshake %d was not expected", turn+1)
-		http.Error(w, "the play is over", http.StatusTeapot)
-		return
-	}
-	p.scripts[turn](w, r)
-}
-
-// served puts the play on stage at a loopback address.
-func served(t *testing.T, scripts ...func(http.ResponseWriter, *http.Request)) string {
-	t.Helper()
-	play := &screenplay{t: t, scripts: scripts}
-	server := httptest.NewServer(play)
-	t.Cleanup(func() {
-		server.Close()
-		play.running.Wait()
-		if play.next != len(scripts) {
-			t.Errorf("%d handshakes, want %d", play.next, len(scripts))
-		}
-	})
-	return server.URL
-}
-
-// talk is a script for what happens after the handshake, with what every handshake has to have.
-func talk(t *testing.T, wantCursor string, say func(ctx context.Context, conn *websocket.Conn)) func(http.ResponseWriter, *http.Request) {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("Authorization"); got != "Bearer "+testToken {
-			t.Error("the token is not in the Authorization header")
-		}
-		if got := r.URL.Query().Get("cursor"); got != wantCursor {
-			t.Errorf("comes with cursor %q, want %q", got, wantCursor)
-		}
-		if r.URL.Path != "/ws" {
-			t.Errorf("path %q", r.URL.Path)
-		}
-		conn, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.CloseNow() //nolint:errcheck // a script that ends without a close cuts the line
-		say(r.Context(), conn)
-	}
-}
-
-func send(t *testing.T, conn *websocket.Conn, frames ...string) {
-	t.Helper()
-	for _, frame := range frames {
-		if err := conn.Write(t.Context(), websocket.MessageText, []byte(frame)); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// bye closes with a code, as the daemon does: the error frame first.
-func bye(t *testing.T, conn *websocket.Conn, status websocket.StatusCode, code string) {
-	t.Helper()
-	send(t, conn, fmt.Sprintf(`{"type":"error","code":%q,"message":"said for people"}`, code))
-	_ = conn.Close(status, code) // the answer may already be cut off
-}
-
-const testToken = "header.payload.signature"
-
-func welcome(cursor string, recovered bool) string {
-	return fmt.Sprintf(`{"type":"welcome","accountId":"1","cursor":%q,"recovered":%t,"expiresAt":"2025-01-23T10:00:00Z"}`, cursor, recovered)
-}
-
-func event(id string) string {
-	return fmt.Sprintf(`{"type":"event","id":%q,"event":"appointmnents.finished","data":{"id":7,"notes":"João\nSilva"}}`, id)
-}
 
 // follow runs a tail without pauses until it ends by itself.
 func follow(t *testing.T, url, cursor string) (stdout, notes string, err error) {
@@ -254,79 +159,6 @@ func TestTailKeepsAnEventOnOneLine(t *testing.T) {
 	if stdout, _, _ := follow(t, url, ""); stdout != `{"type":"event","id":"1-6"}`+"\n" {
 		t.Errorf("stdout %q", stdout)
 	}
-}
-
-// pipes is a listener and a dialer over net.Pipe: a network inside of a synctest bubble.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { close(p.closed); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-func TestTailLeavesASilentServerButNotAQuietOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		quiet, silent := 10*time.Minute, time.Minute
-		play := &screenplay{t: t, scripts: []func(http.ResponseWriter, *http.Request){
-			talk(t, "", func(ctx context.Context, conn *websocket.Conn) {
-				send(t, conn, welcome("1-5", false))
-				ctx = conn.CloseRead(ctx)
-				for time.Since(began) < quiet { // pings and nothing else
-					time.Sleep(25 * time.Second)
-					if err := conn.Ping(ctx); err != nil {
-						t.Errorf("after %s: %v", time.Since(began), err)
-					}
-				}
-				<-ctx.Done() // then not even that, until the other side has had enough
-				if got := time.Since(began); got < quiet+silent || got > quiet+silent+time.Second {
-					t.Errorf("the silent server is left after %s", got)
-				}
-			}),
-			talk(t, "1-5", func(_ context.Context, conn *websocket.Conn) { bye(t, conn, closeToken, "token_expired") }),
-		}}
-		network := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-		server := &http.Server{Handler: play}
-		serving := make(chan error, 1)
-		go func() { serving <- server.Serve(network) }()
-
-		var out, said bytes.Buffer
-		subject := newTail(tailSettings{url: "ws://daemon/ws", token: testToken, silence: silent}, &out, &said)
-		subject.client = &http.Client{Transport: &http.Transport{DialContext: network.dial, DisableKeepAlives: true}}
-		if err := subject.run(t.Context()); err == nil || !strings.Contains(err.Error(), "token_expired") {
-			t.Errorf("got %v", err)
-		}
-		if !strings.Contains(said.String(), errSilent.Error()) {
-			t.Errorf("notes:\n%s", said.String())
-		}
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-serving; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-		play.running.Wait()
-	})
 }
 
 func TestTailEndsQuietlyWhenAsked(t *testing.T) {

@@ -20,10 +20,10 @@ type tokenSettings struct {
 
 func (t *tokenSettings) register(cmd *cobra.Command) {
 	t.source = newSettings(cmd)
-	account := t.source.text(&t.account, "account", "", "account whose events the token opens; signed as a number if it is one")
-	account.flagOnly, account.example = true, "--account 1"
-	t.source.text(&t.subject, "subject", "", "user of the token (sub), a label in logs").flagOnly = true
-	t.source.duration(&t.ttl, "ttl", "1h", "how long the token is good for", atLeast(time.Second)).flagOnly = true
+	t.source.text(&t.account, "account", "", "account whose events the token opens; signed as a number if it is one").
+		withoutVariable().example = "--account 1"
+	t.source.text(&t.subject, "subject", "", "user of the token (sub), a label in logs").withoutVariable()
+	t.source.duration(&t.ttl, "ttl", "1h", "how long the token is good for", atLeast(time.Second)).withoutVariable()
 	t.registerSigning(t.source)
 }
 

@@ -24,14 +24,19 @@ $$;
 
 DO $$
 BEGIN
-    -- The daemon's statements are written for READ COMMITTED, whatever the database's default is. Only who
-    -- may administer the role can say so.
+    -- The daemon's statements are written for READ COMMITTED, whatever the database's default is. Its sessions plan
+    -- them while our tables are empty and keep these plans: never by sequential scans, nor compiled because such
+    -- a scan counts as endlessly dear. Only who may administer the role can say so.
     IF NOT EXISTS (SELECT FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole
-                   WHERE r.rolname = {{literal runtime}} AND 'default_transaction_isolation=read committed' = ANY (s.setconfig)) THEN
+                   WHERE r.rolname = {{literal runtime}} AND s.setdatabase = 0 AND s.setconfig @> ARRAY[
+                       'default_transaction_isolation=read committed', 'enable_seqscan=off', 'jit=off'])
+    THEN
         ALTER ROLE {{runtimeRole}} SET default_transaction_isolation = 'read committed';
+        ALTER ROLE {{runtimeRole}} SET enable_seqscan = off;
+        ALTER ROLE {{runtimeRole}} SET jit = off;
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
-    RAISE WARNING 'role % must have default_transaction_isolation = ''read committed'', which was not set: %',
+    RAISE WARNING 'not set for role % (%): default_transaction_isolation = ''read committed'', enable_seqscan = off, jit = off',
         {{literal runtime}}, SQLERRM;
 END
 $$;

@@ -91,6 +91,12 @@ func clone(t testing.TB, template string) *DB {
 	return db
 }
 
+// Copy is another database with all that is in this one, as a restored backup would be. Nobody may be connected to this one.
+func (db *DB) Copy() *DB {
+	db.t.Helper()
+	return clone(db.t, db.Name)
+}
+
 // URL is a connection string for one of the roles.
 func (db *DB) URL(role string) string { return db.server.URL(role, db.Name) }
 

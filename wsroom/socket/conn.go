@@ -81,7 +81,7 @@ func readError(err error) error {
 	return fmt.Errorf("%w: %w", ErrProtocol, err)
 }
 
-// Write sends one or more whole frames in one write. It blocks until the kernel has them, 10 s at most. After an error the connection is
+// Write sends one or more whole frames in one write. It blocks until the kernel has them, 10 s for each 16 KiB at most. After an error the connection is
 // of no more use for writing.
 func (c *Conn) Write(frames []byte) error {
 	c.wire.mu.Lock()

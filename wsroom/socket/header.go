@@ -7,6 +7,7 @@ const (
 	opText  = 0x1
 	opClose = 0x8
 	opPing  = 0x9
+	opPong  = 0xa
 	fin     = 0x80
 )
 
@@ -41,6 +42,11 @@ func AppendTextFunc(dst []byte, build func(dst []byte) []byte) []byte {
 
 // Ping is an empty ping frame.
 func Ping() []byte { return []byte{fin | opPing, 0} }
+
+// Pong is the answer to a ping, whose payload has at most 125 bytes.
+func Pong(payload []byte) []byte {
+	return append([]byte{fin | opPong, byte(len(payload))}, payload...)
+}
 
 // AppendClose appends a close frame. A reason over 123 bytes is cut: a control frame has no room for more.
 func AppendClose(dst []byte, code int, reason string) []byte {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 
 	"github.com/coder/websocket"
 )
@@ -17,9 +18,13 @@ const bufferSize = 128
 
 // Options of Upgrade. The zero value has no subprotocol and a read limit of zero: set one.
 type Options struct {
-	Subprotocols []string    // what the server speaks; the first that the client offers is selected
-	ReadLimit    int         // bytes of one message
-	OnControl    func() bool // called for each ping and pong of the peer, by the reader; false: the ping is not answered
+	Subprotocols []string // what the server speaks; the first that the client offers is selected
+	ReadLimit    int      // bytes of one message
+
+	// OnPing and OnPong are called by the reader, inside Read, and may be nil. OnPing returns whether coder/websocket shall answer, which blocks
+	// the reader while something else is being written, and after five seconds of that costs the connection.
+	OnPing func(payload []byte) bool
+	OnPong func()
 }
 
 // Upgrade answers the handshake and returns the connection. On an error it has answered with an HTTP status. The Origin is not
@@ -27,10 +32,11 @@ type Options struct {
 func Upgrade(w http.ResponseWriter, r *http.Request, opts Options) (*Conn, error) {
 	c := &Conn{limit: opts.ReadLimit}
 	accept := &websocket.AcceptOptions{Subprotocols: opts.Subprotocols, InsecureSkipVerify: true}
-	if opts.OnControl != nil {
-		onControl := opts.OnControl
-		accept.OnPingReceived = func(context.Context, []byte) bool { return onControl() }
-		accept.OnPongReceived = func(context.Context, []byte) { onControl() }
+	if onPing := opts.OnPing; onPing != nil {
+		accept.OnPingReceived = func(_ context.Context, payload []byte) bool { return onPing(payload) }
+	}
+	if onPong := opts.OnPong; onPong != nil {
+		accept.OnPongReceived = func(context.Context, []byte) { onPong() }
 	}
 	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, wire: &c.wire}, r, accept)
 	if err != nil {
@@ -56,8 +62,8 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, fmt.Errorf("hijack connection: %w", err)
 	}
 	h.wire.conn = conn
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		h.wire.raw, _ = tcp.SyscallConn() // it fails on a closed connection only
+	if descriptor, ok := conn.(syscall.Conn); ok {
+		h.wire.raw, _ = descriptor.SyscallConn() // it fails on a closed connection only
 	}
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n) // n bytes are buffered: no error

@@ -12,7 +12,8 @@ import (
 
 // How long a write may take. Deadlines are set only for writes that may block: most do not, see Conn.TryWrite.
 const (
-	writeTimeout = 10 * time.Second
+	writeTimeout = 10 * time.Second // for pieceBytes
+	pieceBytes   = 16 << 10
 	closeTimeout = time.Second     // for the last frame, and for a write under way when the peer is given up
 	lingerTime   = 2 * time.Second // how long the peer may take to answer a close frame
 	lingerBytes  = 4 << 20         // and how much it may have had under way
@@ -91,16 +92,20 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), w.put(p)
 }
 
-// put writes whole frames, under mu. It blocks, but not for longer than writeTimeout.
+// put writes whole frames, under mu. It blocks, but not for longer than writeTimeout for each piece: a slow client is one that takes less.
 func (w *wire) put(p []byte) error {
 	if w.sealed != 0 {
 		return ErrSealed
 	}
-	w.deadline(writeTimeout)
 	defer w.deadline(0)
-	if _, err := w.conn.Write(p); err != nil {
-		w.sealed = broken
-		return err
+	for len(p) > 0 {
+		piece := p[:min(len(p), pieceBytes)]
+		w.deadline(writeTimeout)
+		if _, err := w.conn.Write(piece); err != nil {
+			w.sealed = broken
+			return err
+		}
+		p = p[len(piece):]
 	}
 	return nil
 }

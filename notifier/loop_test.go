@@ -1,0 +1,105 @@
+package notifier
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPausesGrowToThePollInterval(t *testing.T) {
+	const ms = time.Millisecond
+	f := &Feed{poll: 50 * ms}
+	pause := f.nextPause(time.Second, true)
+	got := []time.Duration{pause}
+	for range 5 {
+		pause = f.nextPause(pause, false)
+		got = append(got, pause)
+	}
+	if want := []time.Duration{5 * ms, 10 * ms, 20 * ms, 40 * ms, 50 * ms, 50 * ms}; !slices.Equal(got, want) {
+		t.Errorf("pauses %v, want %v", got, want)
+	}
+	if f := (&Feed{poll: 2 * ms}); f.nextPause(2*ms, true) != 2*ms {
+		t.Error("an eager look later than the poll interval")
+	}
+}
+
+func TestWakeUps(t *testing.T) {
+	tests := []struct {
+		name  string
+		wake  func(f *Feed)
+		wakes bool
+	}{
+		{"a bell", func(f *Feed) { f.Wake() }, true},
+		{"an announcement of what is published", func(f *Feed) { f.Announce(10); f.Announce(9) }, false},
+		{"an announcement of news", func(f *Feed) { f.Announce(11) }, true},
+		{"news among others", func(f *Feed) { f.Announce(11); f.Announce(3) }, true},
+		{"a bell among others", func(f *Feed) { f.Wake(); f.Announce(3) }, true},
+		{"nothing", func(*Feed) {}, false},
+	}
+	for _, test := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			f := NewFeed(nil, nil, nil, nil, time.Second, NoMetrics{}, slog.New(slog.DiscardHandler))
+			f.at = Cursor{1, 10}
+			test.wake(f)
+			started := time.Now()
+			f.sleep(context.Background(), time.Second, true)
+			if woke := time.Since(started) < time.Second; woke != test.wakes {
+				t.Errorf("%s: woken %v, want %v", test.name, woke, test.wakes)
+			}
+			f.Announce(12)
+			started = time.Now()
+			f.sleep(context.Background(), time.Second, false)
+			if time.Since(started) < time.Second {
+				t.Errorf("%s: woken out of a pause after an error", test.name)
+			}
+		})
+	}
+}
+
+// Only the bell can be as quick as this: the poll looks once in ten minutes.
+func TestTheBellAlone(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	d := c.serve(serve{accounts: []string{"1", "2"}, poll: 10 * time.Minute})
+	for i := range 10 {
+		c.finish(1)
+		d.rooms.awaitEvents(t, i+1)
+	}
+	t.Run("beside a transaction that stays open after its update", func(t *testing.T) {
+		id := c.book(1, booked)
+		end := c.begin(`UPDATE appointments SET "statusId" = 5 WHERE id = $1`, id)
+		for i := range 5 {
+			// A bell that another one silenced is rung by the next, 20 ms later at the most.
+			c.exec(`SELECT pg_sleep(0.025)`)
+			c.finish(2)
+			d.rooms.awaitEvents(t, 11+i)
+		}
+		end()
+		if got := d.rooms.awaitEvents(t, 16); got[15].appointment() != id {
+			t.Errorf("the last is %+v, want the one that stayed open", got[15])
+		}
+	})
+}
+
+// And without a bell, or without ears, the poll alone.
+func TestThePollAlone(t *testing.T) {
+	t.Parallel()
+	for name, deaf := range map[string]bool{"nobody listens": true, "the bell is off": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t)
+			c.super(`UPDATE notifier.setting SET bell = false`)
+			d := c.serve(serve{accounts: []string{"1"}, deaf: deaf})
+			for i := range 10 {
+				c.finish(1)
+				d.rooms.awaitEvents(t, i+1)
+			}
+			if got := d.metrics.count("bell_ok"); got != 0 {
+				t.Errorf("the bell was heard %d times", got)
+			}
+		})
+	}
+}

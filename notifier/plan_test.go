@@ -1,0 +1,105 @@
+package notifier
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"notifier/sql/pgtest"
+)
+
+// large fills the clinic and the log so that the planner has something to avoid.
+func (c *clinic) large(t *testing.T) {
+	t.Helper()
+	c.super(`
+		SET session_replication_role = replica;
+		INSERT INTO doctors (id, "accountId", name) SELECT n, 1, 'd' FROM generate_series(100, 5099) AS n;
+		INSERT INTO patients (id, "accountId", name) SELECT n, 1, 'p' FROM generate_series(100, 20099) AS n;
+		INSERT INTO contacts ("patientId", phone) SELECT n, '1' FROM generate_series(100, 20099) AS n;
+		INSERT INTO procedures (id, name, price) SELECT n, 'x', 1 FROM generate_series(1, 5000) AS n;
+		INSERT INTO appointments (date, "startTime", "endTime", "accountId", "doctorId", "patientId", "statusId")
+		SELECT '2025-01-23', '09:00', '09:15', 1 + n % 3, 100 + n % 5000, 100 + n, 1 + n % 6 FROM generate_series(0, 19999) AS n;
+		INSERT INTO appointment_procedures ("appointmentId", "procedureId") SELECT id, 1 + id % 5000 FROM appointments;
+		INSERT INTO notifier.event (seq, epoch, appointment_id, account_id, doctor_id, status, event, changed_at)
+		SELECT n, 1, n, 1 + n % 200, 1, 'FINALIZADO', 'appointmnents.finished', now() FROM generate_series(1, 20000) AS n;
+		UPDATE notifier.head SET seq = 20000;
+		ANALYZE`)
+}
+
+var sequentially = regexp.MustCompile(`Seq Scan on (\w+)`)
+
+// The exact statements of the hot path, as the daemon runs them, use indexes on every table that grows.
+func TestStatementsUseIndexes(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.large(t)
+	conn := c.db.Connect(pgtest.Runtime)
+	ctx := context.Background()
+	if err := prepareSession(ctx, conn); err != nil {
+		t.Fatal(err)
+	}
+	grows := []string{"appointments", "patients", "contacts", "appointment_procedures", "procedures", "doctors", "event", "effect"}
+	statements := map[string]struct{ settings, text, args string }{
+		"load one":       {loadSettingsSQL, loadSQL, `'{"17"}'`},
+		"load 500":       {loadSettingsSQL, loadSQL, `'{` + strings.Repeat("17,", 499) + `18}'`},
+		"read":           {forAny, readSQL, `19000, 500`},
+		"account":        {forAny, accountSQL, `'17'`},
+		"replay of much": {replaySettingsSQL, replaySQL, `'17', 100, 20000, 1001`},
+		"replay of few":  {replaySettingsSQL, replaySQL, `'17', 19990, 20000, 1001`},
+		"known":          {forAny, knownSQL, `1, 19000`},
+		"probe":          {forAny, probeSQL, ``},
+		"survived":       {forAny, survivedSQL, `1, 19000`},
+	}
+	for name, statement := range statements {
+		plan := explain(t, conn, statement.settings, statement.text, statement.args)
+		if name == "replay of much" && !strings.Contains(plan, "event_account_seq") {
+			t.Errorf("%s reads other accounts' events:\n%s", name, plan)
+		}
+		for _, scan := range sequentially.FindAllStringSubmatch(plan, -1) {
+			for _, table := range grows {
+				if scan[1] == table {
+					t.Errorf("%s reads all of %s:\n%s", name, table, plan)
+				}
+			}
+		}
+	}
+}
+
+// forAny stands for what PostgreSQL may come to after some executions: one plan for any parameters.
+const forAny = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true)`
+
+// explain plans a statement under its settings.
+func explain(t *testing.T, conn *pgx.Conn, settings, statement, args string) string {
+	t.Helper()
+	ctx := context.Background()
+	execute := "EXPLAIN EXECUTE explained"
+	if args != "" {
+		execute += "(" + args + ")"
+	}
+	var plan []string
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, settings); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "PREPARE explained AS "+statement); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, execute, pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			return err
+		}
+		if plan, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "DEALLOCATE explained")
+		return err
+	})
+	if err != nil {
+		t.Fatal(fmt.Errorf("explain %.60s: %w", statement, err))
+	}
+	return strings.Join(plan, "\n")
+}

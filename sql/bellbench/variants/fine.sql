@@ -1,0 +1,15 @@
+-- The installed bell with a key that changes every millisecond and not every twenty.
+CREATE OR REPLACE FUNCTION notifier.ring(payload json) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (SELECT s.bell FROM notifier.setting AS s)
+       AND pg_notification_queue_usage() < 0.5
+       AND octet_length(payload::text) < 7000
+       AND pg_try_advisory_xact_lock(1853122169, (extract(epoch FROM clock_timestamp()) * 1000)::bigint::bit(31)::integer)
+    THEN
+        PERFORM set_config('notifier.rung', '1', true);
+        PERFORM pg_notify('notifier_bell', payload::text);
+    END IF;
+END
+$$;

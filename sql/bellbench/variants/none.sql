@@ -1,0 +1,1 @@
+ALTER TABLE appointments DISABLE TRIGGER USER;

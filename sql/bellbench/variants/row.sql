@@ -1,0 +1,1 @@
+UPDATE notifier.setting SET bell = false;
