@@ -149,7 +149,7 @@ func (r *keyring) refresh(ctx context.Context) error {
 func (r *keyring) failed(ctx context.Context, err error) {
 	r.failures++
 	if bits.OnesCount(uint(r.failures)) == 1 {
-		r.log.LogAttrs(ctx, slog.LevelWarn, "jwks could not be fetched, keeping the keys that are loaded",
+		r.log.LogAttrs(ctx, slog.LevelWarn, "jwks_fetch_failed",
 			slog.Any("error", err), slog.Int("failures", r.failures), slog.Int("keys", r.loaded.Load().size()))
 	}
 }
@@ -160,7 +160,7 @@ func (r *keyring) succeeded(ctx context.Context, keys []publicKey, ignored int) 
 	if r.failures == 0 && r.loaded.Load().sameIDs(keys) {
 		level = slog.LevelDebug
 	}
-	r.log.LogAttrs(ctx, level, "jwks loaded",
+	r.log.LogAttrs(ctx, level, "jwks_loaded",
 		slog.Int("keys", len(keys)), slog.Int("ignored", ignored), slog.Int("failures", r.failures))
 	r.failures = 0
 	clear(r.absent)

@@ -175,14 +175,14 @@ func TestRepeatedFailuresDoNotFloodTheLog(t *testing.T) {
 		if err := v.Run(ctx); err != nil {
 			t.Error(err)
 		}
-		failures := strings.Count(logs.String(), "jwks could not be fetched")
+		failures := strings.Count(logs.String(), "jwks_fetch_failed")
 		if o.fetches() < 1000 || failures < 8 || failures > 14 {
 			t.Errorf("got %d lines for %d fetches", failures, o.fetches())
 		}
-		if got := strings.Count(logs.String(), "jwks loaded"); got != 1 {
+		if got := strings.Count(logs.String(), "jwks_loaded"); got != 1 {
 			t.Errorf("got %d lines about loaded keys, want 1:\n%s", got, logs.String())
 		}
-		if got := strings.Count(logs.String(), "not https"); got != 1 {
+		if got := strings.Count(logs.String(), "jwks_url_not_https"); got != 1 {
 			t.Errorf("got %d warnings about http, want 1", got)
 		}
 	})

@@ -60,7 +60,7 @@ func TestNothingOfATokenOrSecretReachesLogsOrErrors(t *testing.T) {
 			t.Fatalf("%q was said: …%s…", needle, said.String()[max(0, at-80):min(said.Len(), at+80)])
 		}
 	}
-	if !strings.Contains(said.String(), "jwks could not be fetched") || !strings.Contains(said.String(), "jwks loaded") {
+	if !strings.Contains(said.String(), "jwks_fetch_failed") || !strings.Contains(said.String(), "jwks_loaded") {
 		t.Error("the log was not captured")
 	}
 }

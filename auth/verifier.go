@@ -170,10 +170,10 @@ func (v *Verifier) warn(ctx context.Context) {
 		}
 	}
 	if weak > 0 {
-		v.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "jwt secret is short enough to be guessed from one token",
+		v.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "jwt_secret_short",
 			slog.Int("short_secrets", weak), slog.Int("recommended_bytes", weakSecret))
 	}
 	if strings.HasPrefix(strings.ToLower(v.cfg.JWKSURL), "http:") {
-		v.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "jwks url is not https: who can change the answer can log in as anybody")
+		v.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "jwks_url_not_https")
 	}
 }

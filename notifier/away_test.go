@@ -51,7 +51,7 @@ func TestADatabaseThatLacksSomething(t *testing.T) {
 			c := newClinic(t)
 			c.super(test.take)
 			d := newDaemon(t, serve{url: runtimeURL(t, c.db.URL(pgtest.Runtime)), accounts: []string{"1"}})
-			d.run(true)
+			d.run(false)
 			eventually(t, "the feed to say what is wrong", func() bool { return IsNotMigrated(d.feed.Err()) })
 			c.finish(1)
 			c.super(test.give)

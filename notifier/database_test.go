@@ -73,10 +73,12 @@ func TestURLs(t *testing.T) {
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
-	c.super(`ALTER ROLE notifier_runtime IN DATABASE ` + c.db.Name + ` SET default_transaction_isolation = 'repeatable read'`)
+	c.super(`ALTER ROLE notifier_runtime IN DATABASE ` + c.db.Name + ` SET default_transaction_isolation = 'repeatable read';
+		ALTER ROLE notifier_runtime IN DATABASE ` + c.db.Name + ` SET enable_seqscan = on`)
 	tests := []struct{ query, wantDefault, wantNamed string }{
 		{"SHOW default_transaction_isolation", "read committed", "read committed"},
 		{"SHOW jit", "off", "off"},
+		{"SHOW enable_seqscan", "off", "off"},
 		{"SHOW application_name", "notifier serve", "mine"},
 	}
 	for named, suffix := range map[bool]string{false: "", true: "&application_name=mine&pool_max_conns=3"} {

@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"notifier/sql/pgtest"
@@ -161,19 +162,21 @@ func TestALogThatDoesNotKnowOurEpoch(t *testing.T) {
 	}
 }
 
-// Events of the epoch before that are published only after the change: nothing is repeated, nothing told twice.
+// Events of the epoch before are published after the change: that is no change back.
 func TestEventsOfTheEpochBefore(t *testing.T) {
 	t.Parallel()
 	c, d := numbered(t)
-	release := c.holdPump()
-	c.finish(1)
-	c.finish(1)
-	release()
-	d.rooms.awaitSettled(t, 12)
-	c.unseen(`INSERT INTO notifier.event (seq, epoch, appointment_id, account_id, doctor_id, status, event, changed_at)
-		SELECT n, CASE WHEN n <= 14 THEN 1 ELSE 1763815000 END, 1, 1, 1, 'FINALIZADO', 'appointmnents.finished', now() FROM generate_series(13, 16) AS n;
+	add := func(epoch, from, to int64) string {
+		return fmt.Sprintf(`
+			INSERT INTO notifier.event (seq, epoch, appointment_id, account_id, doctor_id, status, event, changed_at)
+			SELECT n, %d, 1, 1, 1, 'FINALIZADO', 'appointmnents.finished', now() FROM generate_series(%d, %d) AS n;
+			UPDATE notifier.head SET seq = %[3]d;`, epoch, from, to)
+	}
+	c.unseen(add(1, 11, 14) + `
 		INSERT INTO notifier.epoch (epoch, after_seq, server) VALUES (1763815000, 14, 'x');
-		UPDATE notifier.head SET seq = 16, epoch = 1763815000, server = notifier.server()`)
+		UPDATE notifier.head SET epoch = 1763815000, server = notifier.server()`)
+	d.rooms.awaitSettled(t, 14)
+	c.unseen(add(1763815000, 15, 16))
 	got := d.rooms.awaitEvents(t, 16)
 	checkOrder(t, got, 1)
 	if got[13].id != "1-14" || got[14].id != "1763815000-15" {
@@ -182,5 +185,53 @@ func TestEventsOfTheEpochBefore(t *testing.T) {
 	d.rooms.awaitSettled(t, 16)
 	if got := d.lines.with("epoch_changed"); len(got) != 1 {
 		t.Errorf("log: %v", got)
+	}
+	if len(d.rooms.resyncs) != 0 {
+		t.Error("screens were told to start afresh")
+	}
+}
+
+// The log moves to another server between a look at its end and the reading: what was numbered there is not
+// published before it is known where that server's numbers begin.
+func TestALogThatMovesWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	c, d := numbered(t)
+	d.stop()
+	c.super(numberedAgain)
+	feed := newDaemon(t, serve{url: c.db.URL(pgtest.Runtime), accounts: []string{"1"}})
+	defer feed.pool.Close()
+	feed.feed.at, feed.feed.opened = Cursor{1, 10}, true
+
+	ctx := context.Background()
+	if err := feed.feed.publishUpTo(ctx, 12); err != nil { // the old server's end
+		t.Fatal(err)
+	}
+	if feed.feed.at != (Cursor{1, 10}) || len(feed.rooms.published) != 0 {
+		t.Errorf("at %v after %d events, want nothing published", feed.feed.at, len(feed.rooms.published))
+	}
+	if _, err := feed.feed.round(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(feed.rooms.resyncs) != 1 || feed.rooms.resyncs[0].seq != 6 {
+		t.Errorf("resyncs %v", feed.rooms.resyncs)
+	}
+	checkOrder(t, feed.rooms.published, 7)
+}
+
+func TestUpToEpoch(t *testing.T) {
+	log := func(epochs ...int64) (events []Event) {
+		for i, epoch := range epochs {
+			events = append(events, Event{Cursor: Cursor{epoch, int64(i)}})
+		}
+		return events
+	}
+	tests := []struct {
+		epochs []int64
+		want   int
+	}{{nil, 0}, {[]int64{5}, 1}, {[]int64{6}, 0}, {[]int64{1, 4, 5}, 3}, {[]int64{4, 5, 6, 6}, 2}, {[]int64{6, 5}, 0}}
+	for _, test := range tests {
+		if got := len(upToEpoch(log(test.epochs...), 5)); got != test.want {
+			t.Errorf("%v: %d events, want %d", test.epochs, got, test.want)
+		}
 	}
 }

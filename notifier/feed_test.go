@@ -204,21 +204,3 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
-
-func TestUpToEpoch(t *testing.T) {
-	log := func(epochs ...int64) (events []Event) {
-		for i, epoch := range epochs {
-			events = append(events, Event{Cursor: Cursor{epoch, int64(i)}})
-		}
-		return events
-	}
-	tests := []struct {
-		epochs []int64
-		want   int
-	}{{nil, 0}, {[]int64{5}, 1}, {[]int64{6}, 0}, {[]int64{1, 4, 5}, 3}, {[]int64{4, 5, 6, 6}, 2}, {[]int64{6, 5}, 0}}
-	for _, test := range tests {
-		if got := len(upToEpoch(log(test.epochs...), 5)); got != test.want {
-			t.Errorf("%v: %d events, want %d", test.epochs, got, test.want)
-		}
-	}
-}

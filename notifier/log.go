@@ -121,7 +121,6 @@ func (l *Log) missed(ctx context.Context, account string, from Cursor, upTo int6
 	var canonical string
 	batch := &pgx.Batch{}
 	batch.Queue(accountSQL, account).QueryRow(func(row pgx.Row) error { return row.Scan(&canonical) })
-	batch.Queue(replaySettingsSQL)
 	batch.Queue(replaySQL, account, from.Seq, upTo, l.limit+1).Query(func(rows pgx.Rows) (err error) {
 		missed, err = pgx.CollectRows(rows, scanEvent)
 		return err

@@ -12,8 +12,6 @@ var (
 	releaseSQL string
 	//go:embed read.sql
 	readSQL string
-	//go:embed replay_settings.sql
-	replaySettingsSQL string
 	//go:embed replay.sql
 	replaySQL string
 	//go:embed account.sql

@@ -43,8 +43,9 @@ func TestASchemaUnlikeTheDefaultGoesTheWholeWay(t *testing.T) {
 	execute(t, app, `UPDATE agenda.visit SET state = 'in_room' WHERE visit_id = $1`, visitTwo)
 	execute(t, app, `UPDATE agenda.visit SET state = 'done' WHERE visit_id = $1`, visitOne)
 	n, err := bells.WaitForNotification(t.Context())
-	if want := fmt.Sprintf(`{"v":1,"appointmentId":"%s","accountId":%d,"doctorId":"%s","action":"done"}`, visitOne, bigID, doctora); err != nil || n.Payload != want {
-		t.Errorf("bell %v, %v; want %s", n, err, want)
+	payload := fmt.Sprintf(`{"v":1,"appointmentId":"%s","accountId":%d,"doctorId":"%s","action":"done"}`, visitOne, bigID, doctora)
+	if err != nil || n.Payload != payload {
+		t.Errorf("bell %v, %v; want %s", n, err, payload)
 	}
 
 	execute(t, runtime, `SELECT * FROM notifier.pump(10)`)

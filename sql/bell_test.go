@@ -123,7 +123,6 @@ func TestAQueueThatIsHalfFullSilencesTheBellAndFailsNoTransaction(t *testing.T) 
 		{"0.49", true}, {"0.5", false}, {"1", false},
 	} {
 		t.Run(c.usage, func(t *testing.T) {
-			t.Parallel()
 			clinic := newClinic(t)
 			clinic.Exec(pgtest.Superuser, `ALTER FUNCTION pg_catalog.pg_notification_queue_usage() RENAME TO true_usage;
 				CREATE FUNCTION pg_catalog.pg_notification_queue_usage() RETURNS double precision LANGUAGE sql AS 'SELECT `+c.usage+`'`)

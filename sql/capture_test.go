@@ -17,8 +17,9 @@ import (
 
 func TestWhatIsCapturedAndWhatIsNot(t *testing.T) {
 	t.Parallel()
+	c := newClinic(t)
 	const insert = `INSERT INTO appointments (id, date, "startTime", "endTime", "accountId", "doctorId", "patientId", "statusId") VALUES `
-	for _, c := range []struct {
+	for _, x := range []struct {
 		name string
 		from int    // status of appointment 1, booked before
 		do   string // what the clinic's application does
@@ -46,16 +47,15 @@ func TestWhatIsCapturedAndWhatIsNot(t *testing.T) {
 		{"moved to another account and finalised at once", checkin,
 			`UPDATE appointments SET "accountId" = 2, "doctorId" = 3, "statusId" = 5`, "1 CHECKIN FINALIZADO t"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			clinic := newClinic(t)
-			clinic.Exec(pgtest.App, insert+`(1, now(), '', '', 1, 1, 1, $1)`, c.from)
-			clinic.Exec(pgtest.Superuser, `TRUNCATE notifier.staging`)
-			clinic.Exec(pgtest.App, c.do)
-			got := pgtest.Get[string](clinic.DB, `SELECT coalesce(string_agg(format('%s %s %s %s',
+		t.Run(x.name, func(t *testing.T) {
+			c.reset()
+			c.Exec(pgtest.App, insert+`(1, now(), '', '', 1, 1, 1, $1)`, x.from)
+			c.Exec(pgtest.Superuser, `TRUNCATE notifier.staging`)
+			c.Exec(pgtest.App, x.do)
+			got := pgtest.Get[string](c.DB, `SELECT coalesce(string_agg(format('%s %s %s %s',
 				s.appointment_id, s.from_status, s.status, s.releases_doctor), ', ' ORDER BY s.id), '') FROM notifier.staging AS s`)
-			if got != c.want {
-				t.Errorf("staged %q, want %q", got, c.want)
+			if got != x.want {
+				t.Errorf("staged %q, want %q", got, x.want)
 			}
 		})
 	}

@@ -48,6 +48,13 @@ func newClinic(t testing.TB) *clinic {
 	return &clinic{DB: db, t: t, app: db.Connect(pgtest.App), runtime: db.Connect(pgtest.Runtime)}
 }
 
+// reset makes the clinic as it was: no appointments, nothing of ours, everybody busy.
+func (c *clinic) reset() {
+	c.t.Helper()
+	c.Exec(pgtest.Superuser, `TRUNCATE appointments RESTART IDENTITY CASCADE; UPDATE doctors SET "isBusy" = true;
+		TRUNCATE notifier.staging, notifier.event, notifier.effect; UPDATE notifier.head SET seq = 0`)
+}
+
 // book makes an appointment of account 1 with a doctor.
 func (c *clinic) book(doctor, status int) int {
 	c.t.Helper()
@@ -90,10 +97,10 @@ func (c *clinic) staged() []int {
 	return pgtest.Get[[]int](c.DB, `SELECT coalesce(array_agg(appointment_id ORDER BY id), '{}') FROM notifier.staging`)
 }
 
-// pump numbers everything and returns how much that was.
+// pump numbers everything and returns how much that was; nothing beside another pump.
 func (c *clinic) pump() int {
 	c.t.Helper()
-	return value[int](c.t, c.runtime, `SELECT numbered FROM notifier.pump(10000)`)
+	return value[int](c.t, c.runtime, `SELECT coalesce(sum(numbered), 0) FROM notifier.pump(10000)`)
 }
 
 // settled is one row that release returned.

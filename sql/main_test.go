@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"notifier/sql"
 	"notifier/sql/pgtest"
 )
@@ -17,7 +19,17 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(migrateURL); url != "" {
 		os.Exit(migrateUp(url))
 	}
-	pgtest.Main(m)
+	os.Exit(run(m))
+}
+
+// run fails when a goroutine is left behind.
+func run(m *testing.M) int {
+	status := pgtest.Tests{M: m}.Run()
+	if err := goleak.Find(); status == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
 }
 
 func migrateUp(url string) int {

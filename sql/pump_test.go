@@ -40,8 +40,10 @@ func TestPumpsThatAreKilledWhileManyWriteNumberEveryChangeOnceAndInOrder(t *test
 	writing.Wait()
 	stop()
 	pumping.Wait()
-	for c.pump() > 0 {
-	}
+	eventually(t, "everything is numbered", func() bool { // a killed daemon's last pump may still be at it
+		c.pump()
+		return len(c.staged()) == 0
+	})
 
 	total := pgtest.Get[int](c.DB, `SELECT count(*) FROM truth`)
 	if total == 0 || kills == 0 {
@@ -205,7 +207,8 @@ func TestACopyOfTheDatabaseOpensAnEpochOfItsOwn(t *testing.T) {
 		for range 2 { // an epoch is opened once
 			x.db.Exec(pgtest.Runtime, `SELECT * FROM notifier.pump(10)`)
 		}
-		got := pgtest.Get[string](x.db, `SELECT string_agg(CASE epoch WHEN 1 THEN '1' ELSE 'later' END || ':' || after_seq, ', ' ORDER BY epoch) FROM notifier.epoch`)
+		got := pgtest.Get[string](x.db, `SELECT string_agg(CASE epoch WHEN 1 THEN '1' ELSE 'later' END || ':' || after_seq, ', ' ORDER BY epoch)
+			FROM notifier.epoch`)
 		if got != x.want {
 			t.Errorf("%s has the epochs %s, want %s", x.name, got, x.want)
 		}

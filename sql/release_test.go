@@ -27,14 +27,16 @@ func TestAFinalisationFreesTheDoctorAndACancellationDoesNot(t *testing.T) {
 	c.finish(2)
 	c.pump()
 	equal(t, "release", c.release(0), []settled{{3, "was_free", ""}, {4, "released", ""}, {5, "was_free", ""}})
-	if got := pgtest.Get[string](c.DB, `SELECT string_agg(outcome || ' ' || tries || ' ' || (settled_at IS NOT NULL), ', ' ORDER BY seq) FROM notifier.effect`); got !=
-		"released 1 true, was_free 1 true, released 1 true, was_free 1 true" {
-		t.Errorf("the settled effects are %s", got)
+	got := pgtest.Get[string](c.DB, `SELECT string_agg(outcome || ' ' || tries || ' ' || (settled_at IS NOT NULL), ', ' ORDER BY seq)
+		FROM notifier.effect`)
+	if want := "released 1 true, was_free 1 true, released 1 true, was_free 1 true"; got != want {
+		t.Errorf("the settled effects are %s, want %s", got, want)
 	}
 }
 
 func TestADoctorIsReleasedOnlyWhileNobodyIsBeingServed(t *testing.T) {
 	t.Parallel()
+	c := newClinic(t)
 	for _, x := range []struct {
 		name string
 		do   string // beside the finalised appointment 1 of doctor 1; appointment 2 is his, 3 another doctor's
@@ -49,8 +51,7 @@ func TestADoctorIsReleasedOnlyWhileNobodyIsBeingServed(t *testing.T) {
 		{"the served one moved to another doctor", `UPDATE appointments SET "statusId" = 3, "doctorId" = 2 WHERE id = 2`, false},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			t.Parallel()
-			c := newClinic(t)
+			c.reset()
 			c.book(1, checkin)
 			c.book(1, agendado)
 			c.book(2, agendado)
@@ -71,6 +72,7 @@ func TestADoctorIsReleasedOnlyWhileNobodyIsBeingServed(t *testing.T) {
 
 func TestAGuardedDoctorIsReleasedAtOnceByAnEventOfHisAndElseByTheRetry(t *testing.T) {
 	t.Parallel()
+	c := newClinic(t)
 	for _, x := range []struct {
 		name  string
 		ends  int // the status in which the service ends
@@ -81,8 +83,7 @@ func TestAGuardedDoctorIsReleasedAtOnceByAnEventOfHisAndElseByTheRetry(t *testin
 		{"without any event", checkin, false},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			t.Parallel()
-			c := newClinic(t)
+			c.reset()
 			serving := c.book(1, emAtendimento)
 			c.finish(1)
 			c.pump()
@@ -165,8 +166,9 @@ func TestATriggerOnDoctorsThatRaisesHoldsUpThatDoctorOnly(t *testing.T) {
 			equal(t, "release", c.release(0), []settled{{1, "", "23000"}, {2, "released", ""}})
 			c.retryNow()
 			equal(t, "the same fault again is no news", c.release(0), nil)
-			if got := pgtest.Get[string](c.DB, `SELECT string_agg(problem || ' ' || tries, ', ') FROM notifier.effect WHERE outcome IS NULL`); got != "23000 2" {
-				t.Errorf("noted %q, want the SQLSTATE and two tries", got)
+			got := pgtest.Get[string](c.DB, `SELECT string_agg(problem || ' ' || tries, ', ') FROM notifier.effect WHERE outcome IS NULL`)
+			if want := "23000 2"; got != want {
+				t.Errorf("noted %q, want the SQLSTATE and two tries: %q", got, want)
 			}
 			c.Exec(pgtest.Owner, `DROP TRIGGER refuse ON doctors`)
 			c.retryNow()

@@ -21,7 +21,7 @@ func (h *Hub) Drain(ctx context.Context, spread time.Duration) error {
 	}
 	h.checkEmpty()
 	h.mu.Unlock()
-	h.logger.Info("rooms draining", slog.Int("members", len(members)), slog.Int("waiting", len(waiting)), slog.Duration("spread", spread))
+	h.logger.Info("rooms_draining", slog.Int("members", len(members)), slog.Int("waiting", len(waiting)), slog.Duration("spread", spread))
 
 	for _, m := range waiting {
 		m.End(Restart, true)

@@ -87,7 +87,7 @@ func (h *Hub) Resync(seq int64, cursor string) {
 	h.opened, h.available = true, true
 	members := h.everybody()
 	h.mu.Unlock()
-	h.logger.Warn("rooms resynced", slog.Int64("seq", seq), slog.Int("members", len(members)))
+	h.logger.Warn("rooms_resynced", slog.Int64("seq", seq), slog.Int("members", len(members)))
 	for _, m := range members {
 		m.End(Resync, false)
 	}

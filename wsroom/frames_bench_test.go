@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 )
 
-var benchEvent = Event{ID: "1-43", Seq: 43, Name: "appointmnents.finished", Data: append(append([]byte(`{"id":123,"notes":"`), bytes.Repeat([]byte("n"), 680)...), `"}`...)}
+var benchEvent = Event{
+	ID: "1-43", Seq: 43, Name: "appointmnents.finished",
+	Data: slices.Concat([]byte(`{"id":123,"notes":"`), bytes.Repeat([]byte("n"), 680), []byte(`"}`)),
+}
 
 // BenchmarkEncode: what encoding once for a room saves, per member.
 func BenchmarkEncode(b *testing.B) {
@@ -132,22 +136,7 @@ func BenchmarkJoinFrames(b *testing.B) {
 	}
 	for _, way := range ways {
 		b.Run(way.name, func(b *testing.B) {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer listener.Close()
-			near, err := net.Dial("tcp", listener.Addr().String())
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer near.Close()
-			far, err := listener.Accept()
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer far.Close()
-			go func() { _, _ = io.Copy(io.Discard, near) }()
+			far := discarding(b)
 			h := hands.Get().(*hand)
 			defer hands.Put(h)
 			messages := make([]*Message, frames)
@@ -163,6 +152,35 @@ func BenchmarkJoinFrames(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/frames, "ns/frame")
 		})
 	}
+}
+
+// discarding returns a loopback connection whose other end reads and discards.
+func discarding(b *testing.B) net.Conn {
+	b.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer listener.Close()
+	near, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	far, err := listener.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(io.Discard, near)
+	}()
+	b.Cleanup(func() {
+		_ = far.Close()
+		<-done
+		_ = near.Close()
+	})
+	return far
 }
 
 // BenchmarkTimer: what one timer for all that a session waits for costs when it is set anew, which happens three times in a ping interval, next to
@@ -181,16 +199,7 @@ func BenchmarkTimer(b *testing.B) {
 		}
 	})
 	b.Run("write deadline", func(b *testing.B) {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer listener.Close()
-		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer conn.Close()
+		conn := discarding(b)
 		b.ReportAllocs()
 		for b.Loop() {
 			if err := conn.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {

@@ -77,7 +77,7 @@ func NewHandler(hub *Hub, authn Authenticator, log Log, cfg HandlerConfig) http.
 	}
 	origins, err := ParseOrigins(cfg.AllowedOrigins)
 	if err != nil {
-		cfg.Logger.Error("origin patterns refused", slog.Any("error", err))
+		cfg.Logger.Error("origin_patterns_refused", slog.Any("error", err))
 	}
 	return &handler{HandlerConfig: cfg, hub: hub, authn: authn, log: log, origins: origins, began: time.Now()}
 }
@@ -98,7 +98,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: subprotocols, ReadLimit: h.ReadLimit, OnPing: s.pinged, OnPong: s.ponged})
 	if err != nil {
-		h.Logger.Debug("websocket handshake refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
+		h.Logger.Debug("handshake_refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
 		return
 	}
 	if reason := h.admit(s, r); reason != nil {

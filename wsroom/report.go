@@ -32,7 +32,7 @@ func (s *session) report(ended *Ending, readErr error) {
 	if cause != nil {
 		attrs = append(attrs, slog.Any("cause", cause))
 	}
-	s.handler.Logger.LogAttrs(context.Background(), slog.LevelInfo, "connection closed", attrs...)
+	s.handler.Logger.LogAttrs(context.Background(), slog.LevelInfo, "connection_closed", attrs...)
 	s.handler.Metrics.Closed(code)
 }
 

@@ -63,10 +63,9 @@ func (m *Member) Join(account string) (position int64, cursor string, err error)
 func (h *Hub) leave(m *Member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if m.where != nowhere {
-		h.protocols[m.protocol.name]--
-	}
 	switch m.where {
+	case nowhere:
+		return // it has left before
 	case waiting:
 		delete(h.waiting, m)
 	case inRoom:
@@ -75,6 +74,7 @@ func (h *Hub) leave(m *Member) {
 		h.metrics.Left(m.protocol.name)
 	}
 	m.where = nowhere
+	h.protocols[m.protocol.name]--
 	h.checkEmpty()
 }
 

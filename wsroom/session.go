@@ -242,10 +242,9 @@ func (s *session) leave(readErr error) {
 	s.member.retire()
 	ended := s.member.Ended()
 	if ended == Slow {
-		s.conn.Abort()
-	} else {
-		s.conn.Close()
+		s.conn.Cut()
 	}
+	s.conn.Close()
 	s.work.Wait()
 	s.writer.Wait()
 	s.report(ended, readErr)

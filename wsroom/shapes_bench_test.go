@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -215,7 +214,6 @@ type crew struct {
 	mu      sync.Mutex
 	jobs    []int
 	workers int
-	left    atomic.Int64
 }
 
 func newCrew(conns []net.Conn, raw bool) shape {

@@ -1,6 +1,7 @@
 package wsroom_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -73,7 +74,45 @@ func TestASlowMemberIsToldWhenItReadsInTime(t *testing.T) {
 	})
 }
 
-// The same with sockets, whose buffers hide a slow reader for a while.
+// A slow link: a message takes longer than a ping and its timeout, and until it is through the client has no ping to answer.
+func TestASlowReaderIsNotTakenForDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t)
+		conn := rawDial(t, s, "1")
+		s.publish("1", `"`+strings.Repeat("x", 160<<10)+`"`)
+		for range 10 {
+			time.Sleep(8 * time.Second)
+			if _, err := io.CopyN(io.Discard, conn, 16<<10); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if members := s.hub.Stats().Members; members != 1 {
+			t.Errorf("want it here after 80s of reading, got %d members", members)
+		}
+	})
+}
+
+// A client that pings while it does not read neither holds up the reader nor loses its connection.
+func TestPingsAreAnsweredInLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t)
+		conn := rawDial(t, s, "1")
+		s.publish("1", `{}`)
+		if _, err := conn.Write([]byte{0x89, 0x84, 0, 0, 0, 0, 'p', 'i', 'n', 'g'}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(8 * time.Second)
+		r := bufio.NewReader(conn)
+		for _, want := range []byte{0x1, 0xa} {
+			if opcode, payload, err := readFrame(r); err != nil || opcode != want {
+				t.Errorf("want opcode %x, got %x %q, %v", want, opcode, payload, err)
+			}
+		}
+	})
+}
+
+// A mute member again, with sockets, whose buffers hide a slow reader for a while.
 func TestAMuteSocketIsEvictedWhileOthersReceive(t *testing.T) {
 	s := listen(t, limits(1<<20, 1<<20))
 	mute, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(s.url, "ws://"), "/ws"))
@@ -142,7 +181,7 @@ func TestEndsAreLoggedOnceWithoutTokens(t *testing.T) {
 	c := s.join("1")
 	c.send(`{"type":"auth","token":"secret-token"}`)
 	c.wantEnd(4403, "account_forbidden")
-	eventually(t, "two lines", func() bool { return strings.Count(s.record.String(), "connection closed") == 2 })
+	eventually(t, "two lines", func() bool { return strings.Count(s.record.String(), "connection_closed") == 2 })
 	log := s.record.String()
 	for _, want := range []string{
 		`"close_code":4401,"code":"token_invalid","cause":"authenticate: signature does not verify"`,

@@ -150,22 +150,25 @@ func (d *daemon) run(ctx context.Context) error {
 // shutDown in stages: not ready; no new connections; every socket told to come back, while events still flow;
 // then the admin address. The feed ends last, with its context.
 func (d *daemon) shutDown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), d.settings.drain+drainGrace, errors.New("the drain took too long"))
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), d.settings.drain+drainGrace, errDrainTimeout)
 	defer cancel()
 	d.draining.Store(true)
 	d.log.LogAttrs(ctx, slog.LevelInfo, "draining", slog.Int("connections", d.hub.Stats().Members), slog.Duration("over", d.settings.drain))
-	err := d.publicAddr.Close()
-	if drainErr := d.hub.Drain(ctx, d.settings.drain); drainErr != nil {
-		d.log.LogAttrs(ctx, slog.LevelWarn, "drain_incomplete", slog.Any("error", drainErr))
+	public := make(chan error, 1)
+	go func() { public <- d.public.Shutdown(ctx) }() // closes the address at once, then waits for requests
+	if err := d.hub.Drain(ctx, d.settings.drain); err != nil {
+		d.log.LogAttrs(ctx, slog.LevelWarn, "drain_incomplete", slog.Any("error", err))
 	}
-	err = errors.Join(err, d.public.Shutdown(ctx), d.admin.Shutdown(ctx))
+	err := errors.Join(<-public, d.admin.Shutdown(ctx))
 	d.log.LogAttrs(ctx, slog.LevelInfo, "stopped")
 	return err
 }
 
+var errDrainTimeout = errors.New("the drain took too long")
+
 // serveHTTP ends without an error when its address is closed on purpose.
 func serveHTTP(server *http.Server, listener net.Listener) error {
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
 	}
 	return nil

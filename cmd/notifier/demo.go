@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,13 +48,13 @@ the clinic's own application would. Ctrl-C ends and removes everything.`,
 		Args: noArguments,
 	}
 	s := newSettings(cmd)
-	s.text(&addr, "addr", demoAddr, "address of the page; another port is taken when the default one is in use", isListenAddress).flagOnly = true
+	s.text(&addr, "addr", demoAddr, "address of the page; another port is taken when the default one is in use", isListenAddress).withoutVariable()
 	logs.register(s)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := s.load(); err != nil {
 			return err
 		}
-		if !cmd.Flags().Changed("log-level") {
+		if !cmd.Flags().Changed("log-level") && os.Getenv("NOTIFIER_LOG_LEVEL") == "" {
 			logs.level = slog.LevelWarn // the page is what to look at
 		}
 		if !cmd.Flags().Changed("addr") {

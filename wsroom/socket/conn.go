@@ -146,19 +146,17 @@ func (c *Conn) Discard() {
 // GiveUp gives a write under way, and everything after it, one second. It does not block.
 func (c *Conn) GiveUp() { c.wire.giveUp() }
 
-// Cut closes the network connection at once. For anybody: the reader finds out and calls Close.
-func (c *Conn) Cut() { _ = c.wire.Close() }
+// Cut closes the network connection at once and drops what the kernel still has to send, which for a peer that does not read would stay there for
+// minutes. For anybody: the reader finds out and calls Close.
+func (c *Conn) Cut() {
+	if tcp, ok := c.wire.conn.(interface{ SetLinger(seconds int) error }); ok {
+		_ = tcp.SetLinger(0) // closed already: too late
+	}
+	_ = c.wire.Close()
+}
 
 // Close closes the connection without a word (use Finish for that) and lets go of everything. For the reader, when it has done reading.
 func (c *Conn) Close() { _ = c.ws.CloseNow() }
-
-// Abort is Close for a peer that does not read: what the kernel still has to send is dropped.
-func (c *Conn) Abort() {
-	if tcp, ok := c.wire.conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // closed already: nothing to drop
-	}
-	c.Close()
-}
 
 // Heard reports whether the peer has sent anything since the last call.
 func (c *Conn) Heard() bool { return c.wire.heard.Swap(false) }

@@ -183,7 +183,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var told refusalError
 	if !errors.As(err, &told) {
 		if r.Context().Err() == nil {
-			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "demo request failed",
+			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "demo_request_failed",
 				slog.String("pattern", r.Pattern), slog.Any("error", err))
 		}
 		told = refusalError{http.StatusServiceUnavailable, "O banco de dados não respondeu. Tente de novo em instantes."}
@@ -196,6 +196,6 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, code int, body any)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
 	if err := json.NewEncoder(w).Encode(body); err != nil && r.Context().Err() == nil {
-		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "demo answer not written", slog.Any("error", err))
+		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "demo_answer_not_written", slog.Any("error", err))
 	}
 }

@@ -54,9 +54,9 @@ func (m *simulator) report(ctx context.Context, err error) {
 	failed := err != nil && !errors.As(err, &told) && ctx.Err() == nil
 	switch {
 	case failed && !m.ill:
-		m.site.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "demo simulator stalled", slog.Any("error", err))
+		m.site.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "demo_simulator_stalled", slog.Any("error", err))
 	case err == nil && m.ill:
-		m.site.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "demo simulator goes on")
+		m.site.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "demo_simulator_goes_on")
 	}
 	m.ill = failed || (m.ill && err != nil)
 }

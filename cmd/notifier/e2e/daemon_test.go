@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -156,13 +157,42 @@ func (p *process) get(path string) (status int, body string) {
 // awaitMetric returns when /metrics has a line.
 func (p *process) awaitMetric(line string) {
 	p.t.Helper()
+	p.poll("/metrics", func(_ int, body string) bool { return strings.Contains(body, "\n"+line+"\n") })
+}
+
+// awaitNotReady returns when /readyz gives this reason.
+func (p *process) awaitNotReady(code string) {
+	p.t.Helper()
+	p.poll("/readyz", func(status int, body string) bool {
+		return status == http.StatusServiceUnavailable && strings.Contains(body, `"`+code+`"`)
+	})
+}
+
+func (p *process) poll(path string, good func(status int, body string) bool) {
+	p.t.Helper()
 	for deadline := time.Now().Add(e2ePatience); ; {
-		_, text := p.get("/metrics")
-		if strings.Contains(text, "\n"+line+"\n") {
+		status, body := p.get(path)
+		if good(status, body) {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("/metrics never had %s:\n%s", line, text)
+			p.t.Fatalf("%s is still %d:\n%s", path, status, body)
+		}
+		time.Sleep(20 * time.Millisecond) // another process: there is no signal to wait for
+	}
+}
+
+// awaitClosed returns when the public address takes no connections any more.
+func (p *process) awaitClosed() {
+	p.t.Helper()
+	for deadline := time.Now().Add(e2ePatience); ; {
+		conn, err := net.DialTimeout("tcp", p.addr, time.Second)
+		if err != nil {
+			return
+		}
+		_ = conn.Close() // it was only to try
+		if time.Now().After(deadline) {
+			p.t.Fatal("the public address still takes connections")
 		}
 		time.Sleep(20 * time.Millisecond) // another process: there is no signal to wait for
 	}
