@@ -158,7 +158,11 @@ func TestALinkThatSwallowsAnswers(t *testing.T) {
 	c.finish(1)
 	d.rooms.awaitEvents(t, 1)
 	link.freeze()
+	frozen := time.Now()
 	d.rooms.await(t, "Suspend", func() bool { return d.rooms.suspends == 1 })
+	if took := time.Since(frozen); took > 2*queryTimeout {
+		t.Errorf("noticed after %v, want it with the first statement that is not answered", took)
+	}
 	c.finish(1)
 	link.thaw()
 	checkOrder(t, d.rooms.awaitEvents(t, 2), 1)

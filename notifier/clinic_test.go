@@ -2,7 +2,6 @@ package notifier
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"strconv"
 	"testing"
@@ -170,11 +169,11 @@ func (c *clinic) lock(table string) (unlock func()) {
 	}
 }
 
-// wrapView puts a select list item around the DTO view: %s in item stands for the view's row.
+// wrapView moves the DTO view to plain_dto and runs statements that create another in its place.
 func (c *clinic) wrapView(statements string) {
 	c.t.Helper()
 	c.super(`ALTER VIEW notifier.appointment_dto RENAME TO plain_dto; ` + statements +
-		fmt.Sprintf(`; GRANT SELECT ON notifier.appointment_dto TO %s`, pgtest.Runtime))
+		`; GRANT SELECT ON notifier.appointment_dto TO ` + pgtest.Runtime)
 }
 
 // eventOf is a log row as the feed reads it, for tests of the loader alone.

@@ -76,8 +76,7 @@ func sqlState(err error) string {
 // session or the link: then asking again gives the same answer, and asking in another way can help.
 func isStatementFault(err error) bool {
 	var pgErr *pgconn.PgError
-	var connectErr *pgconn.ConnectError
-	if errors.As(err, &connectErr) || !errors.As(err, &pgErr) || pgErr.SeverityUnlocalized == "FATAL" {
+	if !errors.As(err, &pgErr) || pgErr.SeverityUnlocalized == "FATAL" { // which ends the session, or refuses one
 		return false
 	}
 	switch pgErr.Code[:min(2, len(pgErr.Code))] {

@@ -11,9 +11,9 @@ import (
 
 // Rooms is where the feed publishes. Its methods are called by one goroutine and must not block.
 type Rooms interface {
-	// Open: the feed runs and stands at seq.
+	// Open: the feed runs and stands at seq. It comes once at start, and again after a Suspend.
 	Open(seq int64, cursor string)
-	// Suspend: the database is away; nobody new can be told where his stream starts.
+	// Suspend: the database is away, or lacks something; nobody new can be told where his stream starts.
 	Suspend()
 	// Claim: events up to seq are about to be published. It returns the accounts that have members at this
 	// instant; whoever joins later starts after seq.
@@ -22,7 +22,8 @@ type Rooms interface {
 	Publish(account, id string, seq int64, event string, data []byte) int
 	// Settle: everything up to seq has been published.
 	Settle(seq int64, cursor string)
-	// Resync: the log went back to seq. What members were told after it did not happen.
+	// Resync: the log went back, or was cut, and goes on after seq. What members were told may not have happened,
+	// or something is missing: they come back with their cursors, and Log judges those.
 	Resync(seq int64, cursor string)
 }
 

@@ -4,9 +4,10 @@ import "time"
 
 // Metrics are told what happens. Implementations must not block; they are called from several goroutines.
 type Metrics interface {
-	// BellHeard: outcome is "ok", "event" (another daemon's pump), or "garbage".
+	// BellHeard: outcome is "ok", "event" (a daemon's pump, our own included), or "garbage".
 	BellHeard(outcome string)
 	ListenerUp(up bool)
+	// ListenerReconnected: it is up again after having been lost.
 	ListenerReconnected()
 	Pumped(events int, took time.Duration)
 	// Handled counts an event that passed through: outcome is "delivered" (to members here) or "nobody" (no

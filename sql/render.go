@@ -44,8 +44,8 @@ func (r rendering) file(path string) (string, error) {
 	return b.String(), nil
 }
 
-// functions are what the templates may say. Every name comes out quoted, every text as a literal (but for
-// name, owner and runtime, which go through literal).
+// functions are what the templates may say. Every name comes out quoted, every text as a literal; name, owner,
+// runtime and schemas are bare, for literal and quote.
 func (r rendering) functions() template.FuncMap {
 	n := r.names
 	return template.FuncMap{
@@ -68,6 +68,7 @@ func (r rendering) functions() template.FuncMap {
 		"ownerRole":   func() string { return quote(n.OwnerRole) },
 		"runtimeRole": func() string { return quote(n.RuntimeRole) },
 		"literal":     literal,
+		"quote":       quote,
 		"lockTimeout": func() string { return fmt.Sprintf("%dms", r.lockTimeout.Milliseconds()) },
 		"bell":        func() bool { return r.bell },
 		"names": func() (string, error) {
@@ -89,11 +90,12 @@ func (r rendering) tables() []string {
 	return slices.Compact(all)
 }
 
+// schemas are the schemas of these tables, unquoted.
 func (r rendering) schemas() []string {
 	var all []string
 	for _, name := range r.names.Tables {
 		if name != "" {
-			all = append(all, quote(splitTable(name)[0]))
+			all = append(all, splitTable(name)[0])
 		}
 	}
 	slices.Sort(all)

@@ -9,8 +9,8 @@ import (
 
 // Drain ends the hub: no new members; who has not joined yet is told to go at once; the members' queues are flushed and they are closed with
 // 1012 "restart", spread evenly over the duration, so that the other servers do not get everybody in the same second. It waits until all are
-// gone, or until ctx ends: then those that are left are cut off, and the error says how many. To be called once, when nothing is published
-// any more.
+// gone, or until ctx ends: then those that are left are cut off, and the error says how many. To be called once. Publishing may go on, for those
+// whose turn has not come.
 func (h *Hub) Drain(ctx context.Context, spread time.Duration) error {
 	h.mu.Lock()
 	h.draining = true

@@ -98,6 +98,7 @@ func TestPingsAreAnsweredInLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := listenPipes(t)
 		conn := rawDial(t, s, "1")
+		synctest.Wait() // live: before that the library answers
 		s.publish("1", `{}`)
 		if _, err := conn.Write([]byte{0x89, 0x84, 0, 0, 0, 0, 'p', 'i', 'n', 'g'}); err != nil {
 			t.Fatal(err)

@@ -5,8 +5,8 @@ SET LOCAL lock_timeout = '{{lockTimeout}}';
 
 DO $$
 BEGIN
-    IF current_setting('server_version_num')::integer < 130000 THEN
-        RAISE EXCEPTION 'notifier needs PostgreSQL 13 or newer, this is %', current_setting('server_version');
+    IF current_setting('server_version_num')::integer < 140000 THEN
+        RAISE EXCEPTION 'notifier needs PostgreSQL 14 or newer, this is %', current_setting('server_version');
     END IF;
     -- Owns the schema and runs its functions. Nobody logs in as it.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {{literal owner}}) THEN
@@ -55,10 +55,19 @@ BEGIN
     END IF;
 END
 $$;
-{{range schemas}}
-GRANT USAGE ON SCHEMA {{.}} TO {{ownerRole}};
+
+DO $$
+BEGIN
+{{- range schemas}}
+    IF has_schema_privilege(current_user, {{literal .}}, 'USAGE WITH GRANT OPTION') THEN
+        GRANT USAGE ON SCHEMA {{quote .}} TO {{ownerRole}};
+    ELSIF NOT has_schema_privilege({{literal owner}}, {{literal .}}, 'USAGE') THEN
+        RAISE EXCEPTION 'role % needs USAGE on schema %, which % cannot grant', {{literal owner}}, {{literal .}}, current_user;
+    END IF;
 {{- end}}
-{{- range tables}}
+END
+$$;
+{{range tables}}
 GRANT SELECT ON {{.}} TO {{ownerRole}};
 {{- end}}
 GRANT UPDATE ({{column "doctors.busy"}}) ON {{table "doctors"}} TO {{ownerRole}};

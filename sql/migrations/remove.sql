@@ -10,14 +10,16 @@ REVOKE UPDATE ({{column "doctors.busy"}}) ON {{table "doctors"}} FROM {{ownerRol
 {{- range tables}}
 REVOKE SELECT ON {{.}} FROM {{ownerRole}};
 {{- end}}
-{{- range schemas}}
-REVOKE USAGE ON SCHEMA {{.}} FROM {{ownerRole}};
-{{- end}}
 
 DO $$
 DECLARE
     name text;
 BEGIN
+{{- range schemas}}
+    IF has_schema_privilege(current_user, {{literal .}}, 'USAGE WITH GRANT OPTION') THEN
+        REVOKE USAGE ON SCHEMA {{quote .}} FROM {{ownerRole}};
+    END IF;
+{{- end}}
     FOREACH name IN ARRAY ARRAY[{{literal runtime}}, {{literal owner}}] LOOP
         BEGIN
             EXECUTE format('DROP ROLE IF EXISTS %I', name);
