@@ -72,9 +72,9 @@ func (c *clinic) exec(statement string, args ...any) {
 }
 
 // super runs statements as the superuser, whom the runtime role's rights do not bind.
-func (c *clinic) super(statements string, args ...any) {
+func (c *clinic) super(statements string) {
 	c.t.Helper()
-	c.db.Exec(pgtest.Superuser, statements, args...)
+	c.db.Exec(pgtest.Superuser, statements)
 }
 
 // book makes an appointment of an account with its first doctor and returns its id.
@@ -208,7 +208,7 @@ func (c *clinic) cluster(statement string, args ...any) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // a test's connection
+	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, statement, args...); err != nil {
 		c.t.Fatalf("%.200s: %v", statement, err)
 	}

@@ -201,6 +201,6 @@ func (m *meter) ListenerReconnected()               { m.add("listener_reconnecte
 func (m *meter) Pumped(events int, _ time.Duration) { m.add("pumps", 1); m.add("pumped", events) }
 func (m *meter) Handled(outcome string)             { m.add("handled_"+outcome, 1) }
 func (m *meter) Tombstone()                         { m.add("tombstones", 1) }
-func (m *meter) Delay(d time.Duration)              { m.add("delays", 1) }
+func (m *meter) Delay(time.Duration)                { m.add("delays", 1) }
 func (m *meter) Released(outcome string)            { m.add("release_"+outcome, 1) }
 func (m *meter) Pruned(events int)                  { m.add("prunes", 1); m.add("pruned", events) }

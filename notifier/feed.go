@@ -42,8 +42,10 @@ type Feed struct {
 	announced atomic.Int64  // the highest number among them that another daemon's pump told of
 	health    atomic.Pointer[error]
 
-	at     Cursor // everything up to here was published; Run's own
-	opened bool   // the rooms know the place
+	// Run's own.
+	at      Cursor // everything up to here was published
+	opened  bool   // the rooms know the place
+	yielded bool   // another daemon was numbering when we wanted to: only the first such look makes the next one soon
 }
 
 // NewFeed makes a feed that looks into staging at least every poll.
@@ -66,23 +68,24 @@ func (f *Feed) round(ctx context.Context) (busy bool, err error) {
 	}
 	rung := f.rung.Swap(false) || !f.opened
 	for {
-		end, more, err := f.number(ctx, rung)
+		n, err := f.number(ctx, rung)
 		if err != nil {
 			return busy, err
 		}
 		if err := f.open(ctx); err != nil {
 			return busy, err
 		}
-		if end.Epoch != f.at.Epoch || end.Seq < f.at.Seq {
-			if err := f.changeEpoch(ctx, end); err != nil {
+		if n.end.Epoch != f.at.Epoch || n.end.Seq < f.at.Seq {
+			if err := f.changeEpoch(ctx, n.end); err != nil {
 				return busy, err
 			}
 		}
-		busy = busy || more || end.Seq > f.at.Seq
-		if err := f.publishUpTo(ctx, end.Seq); err != nil {
+		busy = busy || n.more || n.end.Seq > f.at.Seq || n.byOther && !f.yielded
+		f.yielded = n.byOther
+		if err := f.publishUpTo(ctx, n.end.Seq); err != nil {
 			return busy, err
 		}
-		if !more {
+		if !n.more {
 			return busy, nil
 		}
 		rung = true
@@ -118,27 +121,33 @@ func (f *Feed) open(ctx context.Context) error {
 	return nil
 }
 
-// number pumps if a bell or the probe says that rows wait. It returns the end of the log, and whether a full
-// batch was numbered (or another daemon holds the pump), so that there may be more.
-func (f *Feed) number(ctx context.Context, rung bool) (end Cursor, more bool, err error) {
+// numbering is how far the log goes after number.
+type numbering struct {
+	end     Cursor
+	more    bool // a full batch was numbered: there may be more
+	byOther bool // another daemon is numbering at this moment; whether we hear its announcement or not, we look soon
+}
+
+// number pumps if a bell or the probe says that rows wait.
+func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 	if !rung {
 		seen, err := probe(ctx, f.pool)
 		if err != nil || !seen.staged {
-			return seen.cursor, false, err
+			return numbering{end: seen.cursor}, err
 		}
 	}
 	p, ok, err := pump(ctx, f.pool, f.metrics)
 	if err != nil {
-		return Cursor{}, false, err
+		return numbering{}, err
 	}
-	if !ok { // the daemon that is numbering announces it
+	if !ok {
 		seen, err := probe(ctx, f.pool)
-		return seen.cursor, false, err
+		return numbering{end: seen.cursor, byOther: true}, err
 	}
 	if p.effectsWait {
 		f.releaser.Try(ctx, p.cursor.Seq-int64(p.events))
 	}
-	return p.cursor, p.events == pumpBatch, nil
+	return numbering{end: p.cursor, more: p.events == pumpBatch}, nil
 }
 
 // publishUpTo reads and publishes batch by batch until the place is end.

@@ -24,7 +24,7 @@ type link struct {
 func newLink(t *testing.T) *link {
 	t.Helper()
 	const socket = ".s.PGSQL.5432"
-	dir, err := os.MkdirTemp("", "link") // t.TempDir is too long for a socket's name
+	dir, err := os.MkdirTemp("", "link") //nolint:usetesting // t.TempDir is too long for a socket's name
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func (l *link) accept(listener net.Listener, group *sync.WaitGroup) {
 }
 
 func (l *link) copy(to, from net.Conn) {
-	defer to.Close() //nolint:errcheck // a test's connection
+	defer to.Close()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)

@@ -59,6 +59,30 @@ func TestWakeUps(t *testing.T) {
 	}
 }
 
+// A daemon that comes too late to number looks again soon: what the other one numbers must not wait for its next
+// poll where announcements are not heard.
+func TestADaemonThatLosesThePumpLooksAgainSoon(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	d := c.loader(t)
+	ctx := context.Background()
+	if busy, err := d.feed.round(ctx); err != nil || busy {
+		t.Fatalf("with nothing to do: busy %v, %v", busy, err)
+	}
+	release := c.holdPump()
+	c.finish(1)
+	if busy, err := d.feed.round(ctx); err != nil || !busy {
+		t.Errorf("while another is numbering: busy %v, %v", busy, err)
+	}
+	if busy, err := d.feed.round(ctx); err != nil || busy {
+		t.Errorf("while it hangs: busy %v, %v, which would be for ever", busy, err)
+	}
+	release()
+	if busy, err := d.feed.round(ctx); err != nil || !busy || d.feed.at.Seq != 1 {
+		t.Errorf("afterwards: busy %v, %v, at %v", busy, err, d.feed.at)
+	}
+}
+
 // Only the bell can be as quick as this: the poll looks once in ten minutes.
 func TestTheBellAlone(t *testing.T) {
 	t.Parallel()

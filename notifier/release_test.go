@@ -198,11 +198,11 @@ func TestADoctorWhoIsGone(t *testing.T) {
 func TestReleasesThatADeadDaemonLeft(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
-	c.occupy(1)
-	c.finish(1)
+	c.occupy(2)
+	c.finish(2)
 	c.super(`SELECT notifier.pump(100)`)
 	d := c.serve(serve{deaf: true})
-	c.awaitFree(1)
+	c.awaitFree(2)
 	d.metrics.await(t, "release_released", 1)
 }
 

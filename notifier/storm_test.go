@@ -72,7 +72,7 @@ func (c *clinic) storm(ctx context.Context, every time.Duration) {
 		c.t.Error(err)
 		return
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // a test's connection
+	defer conn.Close(context.Background())
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

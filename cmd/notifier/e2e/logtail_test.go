@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -111,4 +112,18 @@ func (l *logTail) awaitText(t testing.TB, text string) {
 			t.Fatalf("%q was not written: %s", text, l.text())
 		}
 	}
+}
+
+// median is that of a duration in all lines of an event.
+func (l *logTail) median(event, key string) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []time.Duration
+	for _, line := range l.lines {
+		if nanoseconds, ok := line[key].(float64); ok && line["msg"] == event {
+			all = append(all, time.Duration(nanoseconds))
+		}
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
