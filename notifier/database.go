@@ -3,6 +3,7 @@ package notifier
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -73,14 +74,15 @@ func sqlState(err error) string {
 }
 
 // isStatementFault tells whether the statement is at fault (data, view, lock, timeout) and not the server, the
-// session or the link: then asking again gives the same answer, and asking in another way can help.
+// session or the link: then asking again gives the same answer, and asking in another way can help. The clinic's
+// view may raise any SQLSTATE for one of its rows, so an ERROR is a fault of the statement whatever its class.
 func isStatementFault(err error) bool {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) || pgErr.SeverityUnlocalized == "FATAL" { // which ends the session, or refuses one
 		return false
 	}
 	switch pgErr.Code[:min(2, len(pgErr.Code))] {
-	case "", "08", "25", "26", "40", "53": // connection, transaction state, statement name, rollback, resources
+	case "", "25", "26": // transaction state (a standby), statement name (a pooler)
 		return false
 	case "57": // intervention; but query_canceled is also what statement_timeout raises
 		return pgErr.Code == "57014"
@@ -95,4 +97,24 @@ func IsNotMigrated(err error) bool {
 		return true
 	}
 	return false
+}
+
+// concealed is an error without what PostgreSQL says in it: the clinic's view, rule and triggers run inside our
+// statements, and their messages may quote a patient. The SQLSTATE stays; messages that end a session are the server's
+// own and stay, too.
+type concealed struct {
+	err  error
+	text string
+}
+
+func (c concealed) Error() string { return c.text }
+func (c concealed) Unwrap() error { return c.err }
+
+// conceal is for every error that goes into a log or leaves the package.
+func conceal(err error) error {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.SeverityUnlocalized == "FATAL" {
+		return err
+	}
+	return concealed{err, strings.ReplaceAll(err.Error(), pgErr.Error(), "SQLSTATE "+pgErr.Code)}
 }

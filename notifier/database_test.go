@@ -31,9 +31,10 @@ func TestWhoseFaultAnErrorIs(t *testing.T) {
 		{"undefined function", reported("ERROR", "42883"), true, true},
 		{"backend terminated", reported("FATAL", "57P01"), false, false},
 		{"another fatal error", reported("FATAL", "55000"), false, false},
-		{"out of memory", reported("ERROR", "53200"), false, false},
+		{"out of memory", reported("ERROR", "53200"), true, false},
 		{"read-only", reported("ERROR", "25006"), false, false},
-		{"serialization", reported("ERROR", "40001"), false, false},
+		{"serialization", reported("ERROR", "40001"), true, false},
+		{"a foreign table's link", reported("ERROR", "08006"), true, false},
 		{"a pooler's other session", reported("ERROR", "26000"), false, false},
 		{"no SQLSTATE", reported("ERROR", ""), false, false},
 		{"link", errors.New("connection reset"), false, false},
@@ -97,5 +98,17 @@ func TestSessions(t *testing.T) {
 				t.Errorf("%s: %q, %v, want %q", test.query, got, err, want)
 			}
 		}
+	}
+}
+
+func TestNoErrorRepeatsWhatAViewRaised(t *testing.T) {
+	raised := fmt.Errorf("load appointments: %w", &pgconn.PgError{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "53400", Message: "paciente João"})
+	got := conceal(raised)
+	if want := "load appointments: SQLSTATE 53400"; got.Error() != want || sqlState(got) != "53400" {
+		t.Errorf("got %q with SQLSTATE %q, want %q", got, sqlState(got), want)
+	}
+	refused := &pgconn.PgError{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "28P01", Message: "password authentication failed"}
+	if got := conceal(refused); got.Error() != refused.Error() {
+		t.Errorf("got %q, want the server's own message", got)
 	}
 }

@@ -79,7 +79,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		if up > listenHealthy {
 			tries = 0
 		}
-		l.quiet.warn(ctx, "listener_lost", sqlState(err), slog.Any("error", err))
+		l.quiet.warn(ctx, "listener_lost", sqlState(err), slog.Any("error", conceal(err)))
 		pause := rand.N(min(listenBackoffMax, 50*time.Millisecond<<min(tries, 10))) //nolint:gosec // jitter, not a secret
 		tries++
 		select {

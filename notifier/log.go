@@ -87,12 +87,12 @@ func (l *Log) Replay(ctx context.Context, account, cursor string, upTo int64,
 	}
 	missed, known, err := l.missed(ctx, account, from, upTo)
 	if err != nil || !known || len(missed) > l.limit {
-		return false, err
+		return false, conceal(err)
 	}
 	for batch := range slices.Chunk(missed, readBatch) {
 		data, err := l.load(ctx, batch)
 		if err != nil {
-			return false, err
+			return false, conceal(err)
 		}
 		for i, event := range batch {
 			yield(event.Cursor.String(), event.Cursor.Seq, event.Name, data[i])

@@ -36,7 +36,7 @@ func (f *Feed) Run(ctx context.Context) error {
 			failing, backoff = time.Time{}, 0
 			pause = f.nextPause(pause, busy)
 		default:
-			quiet.warn(ctx, "feed_failed", sqlState(err), slog.Any("error", err))
+			quiet.warn(ctx, "feed_failed", sqlState(err), slog.Any("error", conceal(err)))
 			if failing.IsZero() {
 				failing = started
 			}
@@ -91,8 +91,8 @@ func (f *Feed) failed(err error, since time.Time) {
 		f.rooms.Suspend()
 		f.opened = false
 	}
-	if !isStatementFault(err) {
-		f.pool.Reset() // the other connections have most likely died with this one
+	if !isStatementFault(err) || IsNotMigrated(err) {
+		f.pool.Reset() // the other connections have most likely died with this one, or belong to a role that was dropped
 	}
 }
 

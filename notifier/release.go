@@ -16,6 +16,8 @@ const (
 	releaseBatch    = 100                    // doctors in one pass
 	releaseInterval = 500 * time.Millisecond // how often waiting effects are looked at without an event
 	releasePatience = 20 * time.Millisecond  // how long an event waits for its doctor's release
+	releaseTimeout  = 2 * time.Second        // of one pass, which takes 250 ms unless a trigger on doctors hangs
+	releaseCareful  = time.Minute            // how long one doctor at a time is tried after a pass that failed
 )
 
 // Releaser marks the doctors of finalised appointments not busy. It works beside the feed on a connection of
@@ -27,6 +29,7 @@ type Releaser struct {
 	log      *slog.Logger
 	requests chan chan struct{}
 	since    atomic.Int64 // events after it are still to be considered
+	careful  time.Time    // until then, one doctor at a time; Run's own
 }
 
 // noEvents is a since that no event comes after.
@@ -73,7 +76,7 @@ func (r *Releaser) Run(ctx context.Context) error {
 		}
 		if err := r.settle(ctx); err != nil && ctx.Err() == nil {
 			r.metrics.Released("failed")
-			quiet.warn(ctx, "release_failed", sqlState(err), slog.Any("error", err))
+			quiet.warn(ctx, "release_failed", sqlState(err), slog.Any("error", conceal(err)))
 		}
 		if done != nil {
 			close(done)
@@ -91,16 +94,22 @@ func (r *Releaser) consider(seq int64) {
 	}
 }
 
-// settle runs passes while they settle something.
+// settle runs passes while they get anywhere. After one that failed it goes doctor by doctor for a while: what a
+// pass has done is undone when one doctor's trigger hangs in it.
 func (r *Releaser) settle(ctx context.Context) error {
 	since := r.since.Swap(noEvents)
 	for {
-		settled, err := r.pass(ctx, since)
+		doctors := releaseBatch
+		if time.Now().Before(r.careful) {
+			doctors = 1
+		}
+		told, err := r.pass(ctx, doctors, since)
 		if err != nil {
 			r.consider(since)
+			r.careful = time.Now().Add(releaseCareful)
 			return err
 		}
-		if settled == 0 {
+		if told == 0 {
 			return nil
 		}
 	}
@@ -112,10 +121,11 @@ type effect struct {
 	outcome, problem string
 }
 
-func (r *Releaser) pass(ctx context.Context, since int64) (settled int, err error) {
-	ctx, cancel := withQueryTimeout(ctx)
+// pass is one call of notifier.release, and the number of effects that it told of.
+func (r *Releaser) pass(ctx context.Context, doctors int, since int64) (told int, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, releaseTimeout, errQueryTimeout)
 	defer cancel()
-	rows, err := r.pool.Query(ctx, releaseSQL, releaseBatch, since)
+	rows, err := r.pool.Query(ctx, releaseSQL, doctors, since)
 	if err != nil {
 		return 0, fmt.Errorf("release doctors: %w", err)
 	}
@@ -127,12 +137,11 @@ func (r *Releaser) pass(ctx context.Context, since int64) (settled int, err erro
 	}
 	for _, e := range effects {
 		if e.outcome != "" {
-			settled++
 			r.metrics.Released(e.outcome)
 		}
 		r.tell(ctx, e)
 	}
-	return settled, nil
+	return len(effects), nil
 }
 
 func (r *Releaser) tell(ctx context.Context, e effect) {

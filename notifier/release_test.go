@@ -235,7 +235,7 @@ func BenchmarkRelease(b *testing.B) {
 	d := newDaemon(b, serve{url: c.db.URL(pgtest.Runtime)})
 	defer d.pool.Close()
 	for b.Loop() {
-		if _, err := d.releaser.pass(context.Background(), noEvents); err != nil {
+		if _, err := d.releaser.pass(context.Background(), releaseBatch, noEvents); err != nil {
 			b.Fatal(err)
 		}
 	}

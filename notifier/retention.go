@@ -39,7 +39,7 @@ func (r *Retention) Run(ctx context.Context) error {
 		}
 		removed, err := r.prune(ctx)
 		if err != nil && ctx.Err() == nil {
-			quiet.warn(ctx, "prune_failed", sqlState(err), slog.Any("error", err))
+			quiet.warn(ctx, "prune_failed", sqlState(err), slog.Any("error", conceal(err)))
 		}
 		pause = pruneInterval
 		if removed == pruneBatch {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +25,8 @@ const (
 	// A handshake is one small request: whoever is slower than this or larger is not a client of ours.
 	headerTimeout  = 10 * time.Second
 	maxHeaderBytes = 16 << 10
+	// idleTimeout ends a connection that asks for nothing more. It does not concern sockets: they are taken over.
+	idleTimeout = time.Minute
 	// drainGrace is what is left after the last close for its handshake.
 	drainGrace = 5 * time.Second
 )
@@ -105,8 +110,8 @@ func (d *daemon) socketHandler() http.Handler {
 
 func (d *daemon) server(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug), // broken handshakes of strangers
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: log.New(httpErrors{d.log}, "", 0),
 	}
 }
 
@@ -181,4 +186,17 @@ type tokens struct{ verifier *auth.Verifier }
 func (t tokens) Authenticate(ctx context.Context, token string) (account, subject string, expiresAt time.Time, err error) {
 	id, err := t.verifier.Verify(ctx, token)
 	return id.Account, id.Subject, id.ExpiresAt, err
+}
+
+// httpErrors takes what net/http has to say: a panic is ours and an error, all else is about strangers' broken requests.
+type httpErrors struct{ log *slog.Logger }
+
+// Write implements io.Writer, one line at a time.
+func (h httpErrors) Write(line []byte) (int, error) {
+	level, event := slog.LevelDebug, "http_request_broken"
+	if bytes.HasPrefix(line, []byte("http: panic")) {
+		level, event = slog.LevelError, "http_panic"
+	}
+	h.log.LogAttrs(context.Background(), level, event, slog.String("detail", strings.TrimSpace(string(line))))
+	return len(line), nil
 }

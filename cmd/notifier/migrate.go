@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"notifier/sql"
@@ -62,7 +64,7 @@ func (m *migrateSettings) register(cmd *cobra.Command, database bool) {
 	m.source.text(&m.runtimeRole, "runtime-role", "", "role that serve logs in as (default "+names.RuntimeRole+")")
 	m.source.choice(&m.bell, "bell", "", []string{"on", "off"},
 		"whether the trigger raises NOTIFY; off for applications that use PREPARE TRANSACTION (default: as it is, on when new)")
-	m.source.duration(&m.lockTimeout, "lock-timeout", "200ms", "how long one try may wait for a lock on a clinic's table", atLeast(time.Millisecond))
+	m.source.duration(&m.lockTimeout, "lock-timeout", "200ms", "how long one try may wait for a lock on a clinic's table, in whole milliseconds", atLeast(time.Millisecond))
 }
 
 // migrator makes of the settings what package sql takes.
@@ -100,6 +102,7 @@ func newMigrateUp() *cobra.Command {
 			}
 			done, err := m.Up(cmd.Context())
 			report(cmd.OutOrStdout(), "applied", done)
+			err = withHint(err)
 			if err == nil && len(done) == 0 {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "nothing to apply: the database is up to date")
 			}
@@ -127,6 +130,7 @@ the database. Events that clients have not been sent yet go with it.`,
 			}
 			done, err := m.Down(cmd.Context(), all)
 			report(cmd.OutOrStdout(), "took back", done)
+			err = withHint(err)
 			if err == nil && len(done) == 0 {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "nothing to take back: notifier is not installed here")
 			}
@@ -152,7 +156,7 @@ func newMigrateStatus() *cobra.Command {
 			}
 			status, err := m.Status(cmd.Context())
 			if err != nil {
-				return err
+				return withHint(err)
 			}
 			return printStatus(cmd.OutOrStdout(), status)
 		},
@@ -185,6 +189,27 @@ afterwards "notifier migrate status" and "up" see it as applied.`,
 	return cmd
 }
 
+// withHint adds to PostgreSQL's error which setting to change.
+func withHint(err error) error {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return err
+	}
+	hints := map[string]string{
+		"42501": "connect as the owner of the clinic's tables (--database-url), with CREATEROLE; " +
+			"or let a DBA create both roles (--owner-role, --runtime-role) and grant the first to this user",
+		"42P01": "the clinic's tables may have other names (--table), or lie in another database (--database-url)",
+		"42703": "the clinic's columns may have other names (--column)",
+		"3F000": "the clinic's tables may lie in another schema (--table KEY=schema.table)",
+		"28P01": "check user and password of --database-url",
+	}
+	hint, ok := hints[pgErr.Code]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("%w\n  %s; see: notifier migrate --help", err, hint)
+}
+
 func report(w io.Writer, verb string, names []string) {
 	for _, name := range names {
 		fmt.Fprintln(w, verb, name)
@@ -209,7 +234,10 @@ func printStatus(w io.Writer, status sql.Status) error {
 		fmt.Fprintln(table, "none: no change is captured\t\t")
 	}
 	bell := "off: daemons find events by polling"
-	if status.Bell {
+	switch {
+	case len(status.Triggers) == 0:
+		bell = "not installed"
+	case status.Bell:
 		bell = "on"
 	}
 	fmt.Fprintf(table, "\nBELL\t%s\n", bell)

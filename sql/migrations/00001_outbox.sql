@@ -41,7 +41,7 @@ ALTER TABLE notifier.event
     ADD COLUMN event       text        NOT NULL,
     ADD COLUMN changed_at  timestamptz NOT NULL,
     ADD COLUMN numbered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    ADD COLUMN account_hash bigint GENERATED ALWAYS AS (hashtextextended(account_id::text, 0)) STORED,
+    ADD COLUMN account_hash bigint GENERATED ALWAYS AS (hashtextextended(account_id::text COLLATE "C", 0)) STORED,
     SET (vacuum_truncate = off);
 
 -- By the hash and not by the account itself, which may be a text: an index row of more than 2704 bytes
@@ -51,13 +51,14 @@ CREATE INDEX event_account_seq ON notifier.event (account_hash, seq);
 COMMENT ON TABLE notifier.event IS
     'The log that every daemon reads in the order of seq, kept until the retention. Ids only, no patient data.';
 COMMENT ON COLUMN notifier.event.account_hash IS
-    'To find one account''s events: account_hash = hashtextextended(account, 0) AND account_id::text = account.';
+    'To find one account''s events: account_hash = hashtextextended(account COLLATE "C", 0) AND account_id::text COLLATE "C" = account.';
 
--- One row: the end of the log. pump() locks it, so that one session numbers at a time.
+-- One row: the end of the log. pump() locks it, so that one session numbers at a time. Epochs are named by the
+-- clock from the first one on: a cursor from before an uninstall must not be good in the log after it.
 CREATE TABLE notifier.head (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     seq       bigint NOT NULL DEFAULT 0,
-    epoch     bigint NOT NULL DEFAULT 1,
+    epoch     bigint NOT NULL DEFAULT extract(epoch FROM clock_timestamp()),
     server    text
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0, vacuum_truncate = off);
 

@@ -54,6 +54,7 @@ $$;
 -- call; an error (somebody's trigger on doctors) is noted by its SQLSTATE and concerns that doctor only. When
 -- the whole table is locked the call fails after lock_timeout and nothing has changed. An effect is settled in
 -- the transaction that writes the doctor: that is what makes it once.
+-- After 250 ms it ends with what it has, and the caller calls again.
 --
 -- Returns one row for each effect that was settled or whose problem is new.
 CREATE FUNCTION notifier.release(max_doctors integer, since_seq bigint)
@@ -76,9 +77,12 @@ BEGIN
         GROUP BY w.doctor_id
         HAVING min(w.retry_at) <= clock_timestamp()
             OR w.doctor_id IN (SELECT n.doctor_id FROM notifier.event AS n WHERE n.seq > since_seq)
-        ORDER BY min(w.seq)
+        -- Who was not tried yet comes first. One doctor at a time means that the last call was cut short: then
+        -- any of them, so that the one whose trigger hangs does not stand before the others every time.
+        ORDER BY min(w.tries), CASE WHEN max_doctors > 1 THEN min(w.seq) END, random()
     LOOP
-        EXIT WHEN max_doctors <= 0;
+        -- The doctors' rows stay locked until the call ends: it must not take long, whatever their triggers do.
+        EXIT WHEN max_doctors <= 0 OR clock_timestamp() > statement_timestamp() + interval '250 ms';
 
         PERFORM FROM {{table "doctors"}} AS d WHERE d.{{column "doctors.id"}} = due.doctor_id
         FOR NO KEY UPDATE SKIP LOCKED;
