@@ -33,7 +33,8 @@ type daemon struct {
 type serve struct {
 	url      string // instead of the clinic's
 	poll     time.Duration
-	deaf     bool // no listener
+	eager    time.Duration // no sooner after an event
+	deaf     bool          // no listener
 	accounts []string
 }
 
@@ -67,6 +68,7 @@ func newDaemon(t testing.TB, s serve) *daemon {
 	d.replays = NewLog(pool, d.loader, 1000)
 	d.releaser = NewReleaser(pool, d.metrics, log)
 	d.feed = NewFeed(pool, d.rooms, d.loader, d.releaser, s.poll, d.metrics, log)
+	d.feed.eager = max(eagerPoll, s.eager)
 	if d.listener, err = NewListener(s.url, d.feed, d.metrics, log); err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ type Feed struct {
 	loader   *Loader
 	releaser *Releaser
 	poll     time.Duration
+	eager    time.Duration // eagerPoll, but for tests of the bell alone
 	metrics  Metrics
 	log      *slog.Logger
 
@@ -53,7 +54,7 @@ func NewFeed(pool *pgxpool.Pool, rooms Rooms, loader *Loader, releaser *Releaser
 	metrics Metrics, log *slog.Logger,
 ) *Feed {
 	f := &Feed{
-		pool: pool, rooms: rooms, loader: loader, releaser: releaser, poll: poll, metrics: metrics, log: log,
+		pool: pool, rooms: rooms, loader: loader, releaser: releaser, poll: poll, eager: eagerPoll, metrics: metrics, log: log,
 		wake: make(chan struct{}, 1),
 	}
 	f.setHealth(errNotStarted)

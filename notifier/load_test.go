@@ -49,6 +49,9 @@ func TestRowsForWhichTheViewRaises(t *testing.T) {
 		{"the first, the last and two neighbours", `IF id IN (%s) THEN PERFORM 1 / 0; END IF`, []int{0, 30, 31, 49}},
 		{"a function that is not there", `IF id IN (%s) THEN PERFORM nowhere.f(); END IF`, []int{5}},
 		{"no right", `IF id IN (%s) THEN PERFORM FROM accounts; END IF`, []int{5}},
+		{"a limit of the server", `IF id IN (%s) THEN RAISE 'no %%', 'Maria Sigilosa' USING ERRCODE = '53400'; END IF`, []int{5}},
+		{"a deadlock", `IF id IN (%s) THEN RAISE 'no' USING ERRCODE = '40P01'; END IF`, []int{5}},
+		{"a foreign server that is away", `IF id IN (%s) THEN RAISE 'no' USING ERRCODE = '08001'; END IF`, []int{5}},
 		{"an internal error", `IF id IN (%s) THEN RAISE 'no' USING ERRCODE = 'XX001'; END IF`, []int{5}},
 	}
 	c := newClinic(t)

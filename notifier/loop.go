@@ -51,7 +51,7 @@ func (f *Feed) Run(ctx context.Context) error {
 // nextPause is short after an event and doubles while nothing happens.
 func (f *Feed) nextPause(last time.Duration, busy bool) time.Duration {
 	if busy {
-		return min(eagerPoll, f.poll)
+		return min(f.eager, f.poll)
 	}
 	return min(2*last, f.poll)
 }

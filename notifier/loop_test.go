@@ -87,7 +87,7 @@ func TestADaemonThatLosesThePumpLooksAgainSoon(t *testing.T) {
 func TestTheBellAlone(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
-	d := c.serve(serve{accounts: []string{"1", "2"}, poll: 10 * time.Minute})
+	d := c.serve(serve{accounts: []string{"1", "2"}, poll: 10 * time.Minute, eager: 10 * time.Minute})
 	for i := range 10 {
 		c.finish(1)
 		d.rooms.awaitEvents(t, i+1)

@@ -240,3 +240,20 @@ func BenchmarkRelease(b *testing.B) {
 		}
 	}
 }
+
+func TestADoctorWhoseTriggerHangsDoesNotHoldUpTheOthersForEver(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.super(`CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.id = 1 AND NOT NEW."isBusy" THEN PERFORM pg_sleep(60); END IF; RETURN NEW; END';
+		CREATE TRIGGER hang BEFORE UPDATE ON doctors FOR EACH ROW EXECUTE FUNCTION hang()`)
+	for _, doctor := range []int{1, 2, 3} {
+		c.occupy(doctor)
+		c.finish(doctor)
+	}
+	c.serve(serve{accounts: []string{"1"}})
+	eventually(t, "the doctors 2 and 3 are free", func() bool { return !c.busy(2) && !c.busy(3) })
+	if !c.busy(1) {
+		t.Error("the doctor whose trigger hangs is free")
+	}
+}

@@ -3,7 +3,7 @@ package wsroom
 import "time"
 
 // A client has next to nothing to say: an auth message, a renewal, pongs. The bucket lets through bucketSize frames at once and then bucketRate
-// a second.
+// a second. Frames, not messages: a message may consist of any number of them, and each costs the work of one.
 const (
 	bucketSize = 20
 	bucketRate = 5

@@ -1,10 +1,6 @@
 package wsroom
 
-import (
-	"encoding/json"
-
-	"notifier/wsroom/socket"
-)
+import "notifier/wsroom/socket"
 
 // Ending is a reason for which the server ends a connection: the close code of the WebSocket, the code in the error frame before it (also
 // the reason in the close frame), and a fixed text. The causes of an ending are for the log; a client never sees them.
@@ -50,15 +46,7 @@ var byCode = map[string]*Ending{
 func ending(closeCode int, code, message string) *Ending {
 	e := silent(closeCode, code)
 	e.Message = message
-	payload, err := json.Marshal(struct {
-		Type    string `json:"type"`
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	}{"error", code, message})
-	if err != nil {
-		panic("wsroom: encode error frame: " + err.Error()) // three strings: cannot happen
-	}
-	e.frames = append(socket.AppendText(nil, payload), e.frames...)
+	e.frames = append(socket.AppendText(nil, appendError(nil, code, message)), e.frames...)
 	return e
 }
 

@@ -1,6 +1,7 @@
 package wsroom
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -53,21 +54,33 @@ func appendExpiry(dst []byte, kind string, expiresAt time.Time) []byte {
 	return append(dst, '}')
 }
 
+// appendError appends {"type":"error","code":"token_expired","message":"…"}.
+func appendError(dst []byte, code, message string) []byte {
+	dst = append(dst, `{"type":"error","code":`...)
+	dst = appendString(dst, code)
+	dst = append(dst, `,"message":`...)
+	dst = appendString(dst, message)
+	return append(dst, '}')
+}
+
 func appendTime(dst []byte, t time.Time) []byte {
 	dst = append(dst, '"')
 	dst = t.UTC().AppendFormat(dst, time.RFC3339)
 	return append(dst, '"')
 }
 
-// appendString appends s as a JSON string. Ids, event names and most accounts need no escape.
+// appendString appends s as a JSON string. Ids, event names and most accounts need no escape. <, > and & get none either: no frame is part of an HTML
+// page, and people read them.
 func appendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
-			quoted, err := json.Marshal(s)
-			if err != nil {
+			var quoted bytes.Buffer
+			encoder := json.NewEncoder(&quoted)
+			encoder.SetEscapeHTML(false)
+			if err := encoder.Encode(s); err != nil {
 				panic("wsroom: encode string: " + err.Error()) // a string always encodes
 			}
-			return append(dst, quoted...)
+			return append(dst, bytes.TrimSuffix(quoted.Bytes(), []byte("\n"))...)
 		}
 	}
 	dst = append(dst, '"')

@@ -96,7 +96,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s := &session{handler: h}
 	var err error
-	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: subprotocols, ReadLimit: h.ReadLimit, OnPing: s.pinged, OnPong: s.ponged})
+	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: subprotocols, ReadLimit: h.ReadLimit, OnFrame: s.fits, OnPing: s.pinged})
 	if err != nil {
 		h.Logger.Debug("handshake_refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
 		return

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -320,22 +319,6 @@ func (s *server) join(token string) *client {
 	c := s.connect("", "Authorization: Bearer "+token)
 	c.want("welcome")
 	return c
-}
-
-// handshake joins by hand, with a token in the header, and reads up to the end of the welcome, byte by byte: what follows is the caller's.
-func handshake(conn net.Conn, token string) error {
-	if _, err := fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
-		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer %s\r\n\r\n", token); err != nil {
-		return err
-	}
-	var seen []byte
-	for one := make([]byte, 1); !bytes.Contains(seen, []byte(`"welcome"`)) || seen[len(seen)-1] != '}'; {
-		if _, err := io.ReadFull(conn, one); err != nil {
-			return fmt.Errorf("read handshake: %w after %q", err, seen)
-		}
-		seen = append(seen, one[0])
-	}
-	return nil
 }
 
 func httpClient(s *server) *http.Client {

@@ -88,6 +88,29 @@ func TestFramesAreTheDocumentedBytes(t *testing.T) {
 	}
 }
 
+// <, > and & are not escaped, as encoding/json would for HTML: neither in a plain string nor in one that needs other escapes.
+func TestErrorAndWelcomeAreTheDocumentedBytes(t *testing.T) {
+	s := listen(t)
+	tests := []struct{ first, want string }{
+		{`{"type":"auth"}`, `{"type":"error","code":"token_missing","message":"bring a token: Authorization header, subprotocol bearer.<token>, ` +
+			`or an auth message within 10 s"}`},
+		{`{"type":"auth","token":"bad"}`, `{"type":"error","code":"token_invalid","message":"the token is not valid"}`},
+		{`{"type":"auth","token":"<a&b>"}`, `{"type":"welcome","accountId":"<a&b>","cursor":"1-100","recovered":false,"expiresAt":"`},
+		{`{"type":"auth","token":"<ã&\"b>"}`, `{"type":"welcome","accountId":"<ã&\"b>","cursor":"1-100","recovered":false,"expiresAt":"`},
+	}
+	for _, test := range tests {
+		c := s.connect("")
+		c.send("%s", test.first)
+		_, got, err := c.conn.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole := strings.HasSuffix(test.want, "}"); !strings.HasPrefix(string(got), test.want) || whole && string(got) != test.want {
+			t.Errorf("want %s, got %s", test.want, got)
+		}
+	}
+}
+
 func TestAccountsThatAreNotPlainWordsAreQuoted(t *testing.T) {
 	s := listen(t)
 	account := `são "paulo"<1>`

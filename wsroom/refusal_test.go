@@ -201,6 +201,8 @@ func TestFramesOutOfTheProtocolAreClosedWithTheirCode(t *testing.T) {
 		{"1 MB in fragments", fragments(1 << 20), 1009, "protocol_violated"},
 		{"a flood of messages", repeat(21, write(websocket.MessageText, []byte(`{"type":"auth","token":"1"}`))), 1008, "flood"},
 		{"a flood of pings", repeat(21, ping), 1008, "flood"},
+		{"a flood of empty fragments", func(c *client) error { return c.sendFragments(10_000, "") }, 1008, "flood"},
+		{"a flood of fragments", func(c *client) error { return c.sendFragments(10_000, strings.Repeat("x", 9_999)) }, 1008, "flood"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -145,9 +145,6 @@ func (s *session) receive() error {
 
 // received carries out one message of the client.
 func (s *session) received(frame []byte) (reason *Ending, cause error) {
-	if !s.bucket.take(s.handler.now()) {
-		return Flood, nil
-	}
 	message, err := decodeAuth(frame)
 	if err != nil {
 		return ProtocolViolated, err
@@ -180,23 +177,20 @@ func (s *session) first(message authMessage) bool {
 // pinged answers a ping in line with the events, by the writer, so that the reader never waits for a client that does not read. Only while there
 // is no writer yet it is coder/websocket that answers.
 func (s *session) pinged(payload []byte) (answer bool) {
-	s.ponged()
 	if s.member.Ended() != nil {
 		return false
 	}
 	return !s.member.SendLive(&Message{frame: socket.Pong(payload)})
 }
 
-// ponged counts a control frame. By the reader, inside Read.
-func (s *session) ponged() {
-	if !s.bucket.take(s.handler.now()) {
-		s.end(Flood, nil)
-	}
-}
+// fits counts a frame, and reports whether it still fits. By the reader, inside Read: a message in fragments without end never gets further.
+func (s *session) fits() bool { return s.bucket.take(s.handler.now()) }
 
 // readFailed turns what the reader met into the session's ending, unless it has one.
 func (s *session) readFailed(err error) {
 	switch {
+	case errors.Is(err, socket.ErrRefused):
+		s.end(Flood, nil)
 	case errors.Is(err, socket.ErrTooBig):
 		s.end(TooBig, nil)
 	case errors.Is(err, socket.ErrBinary), errors.Is(err, socket.ErrUTF8), errors.Is(err, socket.ErrProtocol):

@@ -2,7 +2,6 @@ package wsroom_test
 
 import (
 	"context"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -301,43 +300,4 @@ func TestIdleConnectionsGetTheSettledCursor(t *testing.T) {
 			t.Errorf("want 1-103, got %s", got)
 		}
 	})
-}
-
-func TestABucketThatIsNotOverfilledLastsForever(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := listenPipes(t, func(_ *wsroom.HubConfig, c *wsroom.HandlerConfig) { c.PingInterval = 2 * time.Hour }).join("1/2h") // pongs count too
-		r := c.read()
-		for range 200 {
-			c.send(`{"type":"auth","token":"1"}`)
-			r.want(t, "renewed")
-			time.Sleep(time.Second / 5)
-		}
-		for range 19 { // one may be left of the steady flow
-			c.send(`{"type":"auth","token":"1"}`)
-			r.want(t, "renewed")
-		}
-		time.Sleep(10 * time.Second)
-		for range 20 {
-			c.send(`{"type":"auth","token":"1"}`)
-			r.want(t, "renewed")
-		}
-		c.send(`{"type":"auth","token":"1"}`)
-		if f := r.want(t, "error"); f.Code != "flood" {
-			t.Errorf("want flood, got %+v", f)
-		}
-	})
-}
-
-// rawDial joins with a bare connection and reads the handshake and the welcome.
-func rawDial(t *testing.T, s *server, token string) net.Conn {
-	t.Helper()
-	conn, err := s.dial(t.Context(), "tcp", strings.TrimSuffix(strings.TrimPrefix(s.url, "ws://"), "/ws"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := handshake(conn, token); err != nil {
-		t.Fatal(err)
-	}
-	return conn
 }

@@ -2,8 +2,8 @@ package socket
 
 import "encoding/binary"
 
-// boundary follows the bytes that the peer sends, only to know where they stand: between two messages, or within one. It judges nothing; that is
-// coder/websocket's work.
+// boundary follows the bytes that the peer sends, to know where they stand, between two messages or within one, and to see each frame begin. It judges
+// nothing; that is coder/websocket's work.
 type boundary struct {
 	header [14]byte // of the frame that has begun, as far as it is here
 	have   uint8
@@ -14,22 +14,30 @@ type boundary struct {
 // between reports whether everything that began has ended.
 func (b *boundary) between() bool { return b.have == 0 && b.skip == 0 && !b.open }
 
-// pass takes the next bytes into account.
-func (b *boundary) pass(p []byte) {
-	for len(p) > 0 {
+// pass takes the next bytes into account and returns how many. It asks admit about each frame whose header is complete, and if that says no it stops
+// before the header's last byte: whoever is given only the bytes that passed never sees the frame.
+func (b *boundary) pass(p []byte, admit func(opcode byte) bool) (passed int) {
+	for passed < len(p) {
+		rest := p[passed:]
 		if b.skip > 0 {
-			n := min(b.skip, uint64(len(p)))
+			n := min(b.skip, uint64(len(rest)))
 			b.skip -= n
-			p = p[n:]
+			passed += int(n)
 			continue
 		}
-		n := copy(b.header[b.have:b.headerLen()], p)
+		n := copy(b.header[b.have:b.headerLen()], rest)
 		b.have += uint8(n)
-		p = p[n:]
-		if int(b.have) == b.headerLen() {
-			b.begin()
+		passed += n
+		if int(b.have) < b.headerLen() {
+			continue
 		}
+		if !admit(b.header[0] & 0x0f) {
+			b.have--
+			return passed - 1
+		}
+		b.begin()
 	}
+	return passed
 }
 
 // headerLen is how long the header is, as far as its first two bytes have told.

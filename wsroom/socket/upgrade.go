@@ -21,22 +21,23 @@ type Options struct {
 	Subprotocols []string // what the server speaks; the first that the client offers is selected
 	ReadLimit    int      // bytes of one message
 
-	// OnPing and OnPong are called by the reader, inside Read, and may be nil. OnPing returns whether coder/websocket shall answer, which blocks
-	// the reader while something else is being written, and after five seconds of that costs the connection.
+	// OnFrame and OnPing are called by the reader, inside Read, and may be nil.
+	//
+	// OnFrame is asked about each frame that begins, be it a message, a fragment of one, a ping or a pong; up to 128 bytes before coder/websocket comes
+	// to it. With false Read fails with ErrRefused, when everything before that frame has been read.
+	OnFrame func() bool
+	// OnPing returns whether coder/websocket shall answer, which blocks the reader while something else is being written, and after five seconds of
+	// that costs the connection.
 	OnPing func(payload []byte) bool
-	OnPong func()
 }
 
 // Upgrade answers the handshake and returns the connection. On an error it has answered with an HTTP status. The Origin is not
 // looked at: the caller does that, and may want to tell the browser by a close code. Nothing of w or r is kept.
 func Upgrade(w http.ResponseWriter, r *http.Request, opts Options) (*Conn, error) {
-	c := &Conn{limit: opts.ReadLimit}
+	c := &Conn{limit: opts.ReadLimit, wire: wire{onFrame: opts.OnFrame}}
 	accept := &websocket.AcceptOptions{Subprotocols: opts.Subprotocols, InsecureSkipVerify: true}
 	if onPing := opts.OnPing; onPing != nil {
 		accept.OnPingReceived = func(_ context.Context, payload []byte) bool { return onPing(payload) }
-	}
-	if onPong := opts.OnPong; onPong != nil {
-		accept.OnPongReceived = func(context.Context, []byte) { onPong() }
 	}
 	ws, err := websocket.Accept(&hijacker{ResponseWriter: w, wire: &c.wire}, r, accept)
 	if err != nil {

@@ -35,6 +35,8 @@ type wire struct {
 	at    boundary
 	first [16]byte
 
+	onFrame func() bool // see Options.OnFrame
+
 	mu     sync.Mutex
 	sealed int             // the code of the close frame that went out, or the marker broken; 0: open
 	raw    syscall.RawConn // for attempts; nil: conn has no descriptor of its own (TLS, a pipe)
@@ -62,6 +64,8 @@ func (w *wire) wait() error {
 }
 
 // Read implements net.Conn for coder/websocket. Between two messages it does not block but returns errIdle, so that the reader gets back to wait.
+// Behind the last frame that is admitted it returns ErrRefused: this is the only place that sees the fragments of a message, which coder/websocket
+// puts together without asking anybody.
 func (w *wire) Read(p []byte) (n int, err error) {
 	switch {
 	case len(w.pre) > 0:
@@ -74,8 +78,15 @@ func (w *wire) Read(p []byte) (n int, err error) {
 			w.heard.Store(true)
 		}
 	}
-	w.at.pass(p[:n])
+	if passed := w.at.pass(p[:n], w.admit); passed < n {
+		return passed, ErrRefused
+	}
 	return n, err
+}
+
+// admit asks about a frame. A close frame is always welcome: nothing is read behind it.
+func (w *wire) admit(opcode byte) bool {
+	return opcode == opClose || w.onFrame == nil || w.onFrame()
 }
 
 // Write implements net.Conn for coder/websocket: p is one whole control frame. After a close frame it reports success and writes
