@@ -86,6 +86,9 @@ func (d *daemon) connectParts(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare tokens: %w", err)
 	}
+	if s.jwksURL != "" {
+		d.metrics.watchKeys(d.verifier.KeysAge)
+	}
 	if d.pool, err = notifier.OpenPool(ctx, s.databaseURL); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -122,6 +123,18 @@ func (m *metrics) KeysRefreshed(ok bool) {
 		outcome = "ok"
 	}
 	m.keyFetches.WithLabelValues(outcome).Inc()
+}
+
+// watchKeys makes the age of the JWKS a gauge. age is false while it was never loaded.
+func (m *metrics) watchKeys(age func() (time.Duration, bool)) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: metricsPrefix + "jwks_age_seconds", Help: "Since the JWKS was last fetched; NaN while it never was.",
+	}, func() float64 {
+		if age, ok := age(); ok {
+			return age.Seconds()
+		}
+		return math.NaN()
+	}))
 }
 
 // watch makes the hub's numbers gauges, read at every scrape.
