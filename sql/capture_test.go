@@ -166,7 +166,7 @@ func TestIdsOfAnyLengthFailNeitherTheClinicNorThePump(t *testing.T) {
 	}
 	for _, n := range lengths {
 		got := value[int](t, runtime, `SELECT count(*) FROM notifier.event AS e
-			WHERE e.account_hash = hashtextextended($1, 0) AND e.account_id::text = $1`, ids[n])
+			WHERE e.account_hash = hashtextextended($1 COLLATE "C", 0) AND e.account_id::text COLLATE "C" = $1`, ids[n])
 		if got != 1 {
 			t.Errorf("%d events of the account with %d bytes, want 1", got, n)
 		}

@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 
@@ -118,13 +119,13 @@ func TestALockedDoctorHoldsUpHimselfAndNobodyElse(t *testing.T) {
 	holder := c.Connect(pgtest.App)
 	execute(t, holder, `BEGIN`)
 	execute(t, holder, `SELECT FROM doctors WHERE id IN (1, 2) FOR UPDATE`)
-	// One doctor a call: the locked ones take nobody's place.
-	for _, want := range []int64{3, 4} {
-		got := value[int64](t, c.runtime, `SELECT seq FROM notifier.release(1, 0)`)
-		if got != want {
-			t.Errorf("released for event %d, want %d", got, want)
-		}
+	// One doctor a call: the locked ones take nobody's place. Which one is left to chance then.
+	var released []int64
+	for range 2 {
+		released = append(released, value[int64](t, c.runtime, `SELECT seq FROM notifier.release(1, 0)`))
 	}
+	slices.Sort(released)
+	equal(t, "released for the events", released, []int64{3, 4})
 	equal(t, "nothing but locked doctors", c.release(0), nil)
 	execute(t, holder, `COMMIT`)
 	equal(t, "after the lock", c.release(0), []settled{{1, "released", ""}, {2, "released", ""}})

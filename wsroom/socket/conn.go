@@ -42,7 +42,8 @@ func (c *Conn) Wait() error { return c.wire.wait() }
 
 // Read returns the next text message, or nil if what the peer has sent is used up: Wait then. Control frames are answered on the way. Within a
 // message it blocks. Errors: ErrBinary, ErrTooBig, ErrUTF8 and ErrProtocol for what is wrong with the message, ErrRefused for a frame that
-// OnFrame does not admit, ClosedError if the peer said goodbye, anything else if the connection is lost. After any error the connection is of no use for reading; see Discard.
+// OnFrame does not admit, ClosedError if the peer said goodbye, anything else if the connection is lost. After any error the connection is of
+// no use for reading; see Discard.
 //
 // It relies on coder/websocket taking a read error between two messages for the reader's business, and not for the end of the connection: a
 // test holds it to that.
@@ -75,7 +76,8 @@ func readError(err error) error {
 	switch code := websocket.CloseStatus(err); {
 	case code != -1:
 		return ClosedError{Code: int(code)}
-	case errors.Is(err, ErrRefused), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed),
+	case errors.Is(err, ErrRefused),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed),
 		errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.As(err, &op):
 		return fmt.Errorf("read websocket: %w", err)
 	}
