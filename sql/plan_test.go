@@ -24,7 +24,8 @@ const (
 	loadSQL    = `SELECT d.* FROM notifier.appointment_dto AS d WHERE d.id = ANY ($1)`
 	readSQL    = `SELECT e.* FROM notifier.event AS e WHERE e.seq > $1 ORDER BY e.seq LIMIT $2`
 	replaySQL  = `SELECT e.* FROM notifier.event AS e
-		WHERE e.account_hash = hashtextextended($1 COLLATE "C", 0) AND e.account_id::text COLLATE "C" = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4`
+		WHERE e.account_hash = hashtextextended($1 COLLATE "C", 0) AND e.account_id::text COLLATE "C" = $1
+		AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4`
 )
 
 // large are the tables that must never be read as a whole.

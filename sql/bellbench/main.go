@@ -21,8 +21,8 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	runs := flag.Int("runs", 5, "how often each variant is measured under each load")
-	seconds := flag.Int("seconds", 2, "how long a measurement takes")
+	runs := flag.Int("runs", 9, "how often each variant is measured under each load")
+	seconds := flag.Int("seconds", 1, "how long a measurement takes")
 	fill := flag.Bool("fill-queue", false, "fill the NOTIFY queue instead and see whether the clinic still commits")
 	flag.Parse()
 
