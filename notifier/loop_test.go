@@ -11,7 +11,7 @@ import (
 
 func TestPausesGrowToThePollInterval(t *testing.T) {
 	const ms = time.Millisecond
-	f := &Feed{poll: 50 * ms}
+	f := &Feed{poll: 50 * ms, eager: eagerPoll}
 	pause := f.nextPause(time.Second, true)
 	got := []time.Duration{pause}
 	for range 5 {
@@ -21,7 +21,7 @@ func TestPausesGrowToThePollInterval(t *testing.T) {
 	if want := []time.Duration{5 * ms, 10 * ms, 20 * ms, 40 * ms, 50 * ms, 50 * ms}; !slices.Equal(got, want) {
 		t.Errorf("pauses %v, want %v", got, want)
 	}
-	if f := (&Feed{poll: 2 * ms}); f.nextPause(2*ms, true) != 2*ms {
+	if f := (&Feed{poll: 2 * ms, eager: eagerPoll}); f.nextPause(2*ms, true) != 2*ms {
 		t.Error("an eager look later than the poll interval")
 	}
 }
