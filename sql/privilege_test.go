@@ -142,6 +142,9 @@ func TestAMigratorWithoutCreateroleUsesRolesThatTheDBAMade(t *testing.T) {
 	db := pgtest.Empty(t)
 	db.Exec(pgtest.Superuser, `CREATE ROLE plain LOGIN; CREATE ROLE made_owner NOLOGIN; CREATE ROLE made_runtime LOGIN;
 		GRANT made_owner TO plain; ALTER DATABASE `+db.Name+` OWNER TO plain`)
+	t.Cleanup(func() {
+		db.Exec(pgtest.Superuser, `REASSIGN OWNED BY plain TO clinic; DROP OWNED BY plain; DROP ROLE plain`)
+	})
 	db.Exec("plain", sql.Clinic)
 	m, log := migrator(t, db, sql.Config{
 		URL: db.URL("plain"), Names: sql.Names{OwnerRole: "made_owner", RuntimeRole: "made_runtime"},

@@ -196,10 +196,11 @@ type httpErrors struct{ log *slog.Logger }
 
 // Write implements io.Writer, one line at a time.
 func (h httpErrors) Write(line []byte) (int, error) {
-	level, event := slog.LevelDebug, "http_request_broken"
+	detail := slog.String("detail", strings.TrimSpace(string(line)))
 	if bytes.HasPrefix(line, []byte("http: panic")) {
-		level, event = slog.LevelError, "http_panic"
+		h.log.LogAttrs(context.Background(), slog.LevelError, "http_panic", detail)
+	} else {
+		h.log.LogAttrs(context.Background(), slog.LevelDebug, "http_request_broken", detail)
 	}
-	h.log.LogAttrs(context.Background(), level, event, slog.String("detail", strings.TrimSpace(string(line))))
 	return len(line), nil
 }

@@ -64,7 +64,8 @@ func (m *migrateSettings) register(cmd *cobra.Command, database bool) {
 	m.source.text(&m.runtimeRole, "runtime-role", "", "role that serve logs in as (default "+names.RuntimeRole+")")
 	m.source.choice(&m.bell, "bell", "", []string{"on", "off"},
 		"whether the trigger raises NOTIFY; off for applications that use PREPARE TRANSACTION (default: as it is, on when new)")
-	m.source.duration(&m.lockTimeout, "lock-timeout", "200ms", "how long one try may wait for a lock on a clinic's table, in whole milliseconds", atLeast(time.Millisecond))
+	m.source.duration(&m.lockTimeout, "lock-timeout", "200ms", "how long one try may wait for a lock on a clinic's table, in whole milliseconds",
+		atLeast(time.Millisecond))
 }
 
 // migrator makes of the settings what package sql takes.
