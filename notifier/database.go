@@ -90,10 +90,11 @@ func isStatementFault(err error) bool {
 	return true
 }
 
-// IsNotMigrated tells whether an error means that the database lacks our schema or the role lacks its rights.
+// IsNotMigrated tells whether an error means that the database lacks our schema, or the role, or the role its rights.
 func IsNotMigrated(err error) bool {
 	switch sqlState(err) {
-	case "42P01", "3F000", "42883", "42501", "42703": // undefined table, schema, function, column; no privilege
+	case "42P01", "3F000", "42883", "42501", "42703", // undefined table, schema, function, column; no privilege
+		"28000", "28P01", "3D000": // no such role, or it is refused; no such database
 		return true
 	}
 	return false

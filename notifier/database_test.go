@@ -30,6 +30,7 @@ func TestWhoseFaultAnErrorIs(t *testing.T) {
 		{"no privilege", reported("ERROR", "42501"), true, true},
 		{"undefined function", reported("ERROR", "42883"), true, true},
 		{"backend terminated", reported("FATAL", "57P01"), false, false},
+		{"a role that was dropped", reported("FATAL", "28000"), false, true},
 		{"another fatal error", reported("FATAL", "55000"), false, false},
 		{"out of memory", reported("ERROR", "53200"), true, false},
 		{"read-only", reported("ERROR", "25006"), false, false},

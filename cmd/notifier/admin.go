@@ -54,7 +54,7 @@ func (d *daemon) problems() []problem {
 	if err := d.feed.Err(); err != nil {
 		if notifier.IsNotMigrated(err) {
 			problems = append(problems, problem{"not_migrated",
-				"the database has no notifier schema that this role may use: run `notifier migrate up`, and check --database-url"})
+				"the database has no notifier schema that this role may use, or refuses the role: run `notifier migrate up`, and check --database-url"})
 		} else {
 			problems = append(problems, problem{"database_away", "the database cannot be reached or does not answer: see the log"})
 		}
