@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -110,10 +112,17 @@ func runDemo(ctx context.Context, addr string, log *slog.Logger, stdout, stderr 
 	return interrupted(ctx, err)
 }
 
-// interrupted makes Ctrl-C the demo's normal end.
+// interrupted makes Ctrl-C the demo's normal end, also where initdb was hit by it: a child belongs to our group
+// until it has one of its own, and may die of the signal before we hear of it.
 func interrupted(ctx context.Context, err error) error {
+	var exit *exec.ExitError
 	if ctx.Err() != nil {
 		return nil
+	}
+	if errors.As(err, &exit) {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGINT {
+			return nil
+		}
 	}
 	return err
 }
