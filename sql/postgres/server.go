@@ -8,22 +8,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"notifier/sql/internal/process"
 )
 
 // Superuser is the role that initdb creates. It needs no password: the socket lies in a folder that
 // only the server's user (and root) can enter.
 const Superuser = "postgres"
 
-// Options of Start. The zero value is a small server for tests.
+// Options of Start and Standby. The zero value is a small server for tests.
 type Options struct {
 	// Settings are lines of postgresql.conf, as "name = value", after (so above) our own.
 	Settings []string
@@ -31,23 +34,45 @@ type Options struct {
 	Durable bool
 }
 
-// Server is a running cluster. Its methods may be called concurrently.
+func (o Options) settings() []string {
+	durable := "off"
+	if o.Durable {
+		durable = "on"
+	}
+	return append([]string{"fsync = " + durable, "full_page_writes = " + durable}, o.Settings...)
+}
+
+// Server is a cluster with its server. Its methods may be called concurrently.
 type Server struct {
-	dir    string
-	binDir string
-	user   *owner
-	exited chan struct{} // closed when the postmaster has ended
-	pid    int
+	dir        string
+	binDir     string
+	user       *process.User
+	postmaster atomic.Pointer[process.Process] // the latest; nil before the first
+
+	life    sync.Mutex // one at a time of Halt, Resume and Stop
+	stopped bool
 }
 
 // Start creates a cluster and starts its server, and returns when it accepts connections.
 // The caller owns the server and must Stop it.
 func Start(ctx context.Context, opts Options) (*Server, error) {
+	s, err := newServer()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx, opts); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// newServer is a server with an empty folder.
+func newServer() (*Server, error) {
 	binDir, err := BinDir()
 	if err != nil {
 		return nil, err
 	}
-	user, err := serverUser()
+	user, err := process.ServerUser()
 	if err != nil {
 		return nil, err
 	}
@@ -55,53 +80,51 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create folder for PostgreSQL: %w", err)
 	}
-	s := &Server{dir: dir, binDir: binDir, user: user, exited: make(chan struct{})}
-	if err := s.start(ctx, opts); err != nil {
-		return nil, errors.Join(err, s.Stop())
+	s := &Server{dir: dir, binDir: binDir, user: user}
+	if err := user.Own(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("hand folder to the server's user: %w", err), s.Stop())
 	}
 	return s, nil
 }
 
 func (s *Server) start(ctx context.Context, opts Options) error {
-	if err := s.user.own(s.dir); err != nil {
-		return fmt.Errorf("hand folder to the server's user: %w", err)
-	}
 	if err := s.initdb(ctx); err != nil {
 		return err
 	}
-	if err := s.configure(opts); err != nil {
-		return err
-	}
-	if err := s.launch(); err != nil {
-		return fmt.Errorf("start postgres: %w", err)
-	}
-	return s.awaitReady(ctx)
-}
-
-func (s *Server) initdb(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.binDir, "initdb"), "--no-sync", "--auth=trust",
-		"--username="+Superuser, "--encoding=UTF8", "--locale=C", "--pgdata="+s.dataDir())
-	cmd.Dir, cmd.SysProcAttr = s.dir, s.user.procAttr()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("run initdb: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	return nil
-}
-
-func (s *Server) configure(opts Options) error {
 	lines := []string{
 		"listen_addresses = ''",
-		"unix_socket_directories = '" + s.dir + "'",
+		s.socketSetting(),
 		"max_connections = 200",
 		"shared_buffers = 64MB",
 		"timezone = 'UTC'",
 		"log_timezone = 'UTC'",
 		"max_prepared_transactions = 10",
 	}
-	if !opts.Durable {
-		lines = append(lines, "fsync = off", "full_page_writes = off")
+	return s.run(ctx, append(lines, opts.settings()...))
+}
+
+func (s *Server) initdb(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.binDir, "initdb"), "--no-sync", "--auth=trust",
+		"--username="+Superuser, "--encoding=UTF8", "--locale=C", "--pgdata="+s.dataDir())
+	cmd.Dir, cmd.SysProcAttr = s.dir, s.user.ProcAttr()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run initdb: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	lines = append(lines, opts.Settings...)
+	return nil
+}
+
+// run starts the server for the first time, with lines added to its configuration.
+func (s *Server) run(ctx context.Context, lines []string) error {
+	if err := s.configure(lines); err != nil {
+		return err
+	}
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.awaitReady(ctx)
+}
+
+func (s *Server) configure(lines []string) error {
 	path := filepath.Join(s.dataDir(), "postgresql.conf")
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -114,9 +137,12 @@ func (s *Server) configure(opts Options) error {
 	return nil
 }
 
+func (s *Server) socketSetting() string { return "unix_socket_directories = '" + s.dir + "'" }
+
 func (s *Server) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("PostgreSQL did not start within 30 s"))
 	defer cancel()
+	exited := s.postmaster.Load().Exited()
 	var last error
 	for {
 		conn, err := pgx.Connect(ctx, s.URL(Superuser, "postgres"))
@@ -125,8 +151,8 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		}
 		last = err
 		select {
-		case <-s.exited:
-			return fmt.Errorf("start postgres: it ended at once; its log says: %s", s.Log())
+		case <-exited:
+			return fmt.Errorf("start postgres: it ended at once; its log says: %s", s.lastWords())
 		case <-ctx.Done():
 			return fmt.Errorf("connect to PostgreSQL: %w (%w)", context.Cause(ctx), last)
 		case <-time.After(20 * time.Millisecond):
@@ -134,18 +160,11 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-// URL is a connection string for a role and a database of this server.
-func (s *Server) URL(user, database string) string {
-	u := url.URL{Scheme: "postgres", User: url.User(user), Path: "/" + database}
-	u.RawQuery = url.Values{"host": {s.dir}}.Encode()
-	return u.String()
-}
-
 // SocketDir is the folder of the Unix socket, as psql's --host takes it.
 func (s *Server) SocketDir() string { return s.dir }
 
-// PID is the postmaster's process id.
-func (s *Server) PID() int { return s.pid }
+// PID is the postmaster's process id; another one after a restart.
+func (s *Server) PID() int { return s.postmaster.Load().PID() }
 
 // Log is what the server has logged so far.
 func (s *Server) Log() string {
@@ -156,32 +175,31 @@ func (s *Server) Log() string {
 	return string(text)
 }
 
-// Stop ends the server (fast shutdown, then immediate after 5 s) and removes its folder.
-// It may be called twice.
+// lastWords are the end of the log, where the reason stands.
+func (s *Server) lastWords() string {
+	const most = 4000
+	text := s.Log()
+	return text[max(0, len(text)-most):]
+}
+
+// Stop ends the server, if it runs, and removes its folder. It may be called twice.
 func (s *Server) Stop() error {
-	if s.pid != 0 {
-		s.signalUntilExit()
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.stopped = true
+	if postmaster := s.postmaster.Load(); postmaster != nil {
+		postmaster.End(
+			process.Step{Signal: syscall.SIGINT, Patience: 5 * time.Second},
+			// Before it goes, the postmaster gives its children 5 s, and then kills even those that a
+			// test has stopped; without it, those would stay for ever.
+			process.Step{Signal: syscall.SIGQUIT, Patience: 10 * time.Second},
+			process.Step{Signal: syscall.SIGKILL, Patience: 5 * time.Second},
+		)
 	}
 	if err := os.RemoveAll(s.dir); err != nil {
 		return fmt.Errorf("remove PostgreSQL's folder: %w", err)
 	}
 	return nil
-}
-
-func (s *Server) signalUntilExit() {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
-		select {
-		case <-s.exited:
-			return
-		default:
-		}
-		_ = syscall.Kill(s.pid, sig) // it may have ended just now: then s.exited tells
-		select {
-		case <-s.exited:
-			return
-		case <-time.After(5 * time.Second):
-		}
-	}
 }
 
 func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }

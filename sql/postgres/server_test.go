@@ -1,19 +1,14 @@
 package postgres_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
@@ -21,20 +16,62 @@ import (
 	"notifier/sql/postgres"
 )
 
-// orphan makes of this test binary a parent that starts a server and is then killed.
-const orphan = "NOTIFIER_TEST_ORPHAN"
-
 func TestMain(m *testing.M) {
 	if os.Getenv(orphan) != "" {
-		server, err := postgres.Start(context.Background(), postgres.Options{})
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		fmt.Println(server.PID(), server.SocketDir())
-		select {} // until we are killed
+		beParent()
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// startServer starts a server that is stopped at the end of the test.
+func startServer(t *testing.T, settings ...string) *postgres.Server {
+	t.Helper()
+	server, err := postgres.Start(t.Context(), postgres.Options{Settings: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, server) })
+	return server
+}
+
+// stop stops a server and looks for what it leaves.
+func stop(t *testing.T, server *postgres.Server) {
+	t.Helper()
+	if err := server.Stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if err := syscall.Kill(server.PID(), 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the server's process: %v, want it gone", err)
+	}
+	if _, err := os.Stat(server.SocketDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the server's folder: %v, want it gone", err)
+	}
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // the server may have ended it
+	return conn
+}
+
+func run(t *testing.T, conn *pgx.Conn, statement string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func query[T any](t *testing.T, conn *pgx.Conn, statement string) T {
+	t.Helper()
+	var got T
+	if err := conn.QueryRow(t.Context(), statement).Scan(&got); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return got
 }
 
 func TestAServerAnswersOnItsSocketOnlyUntilItIsStopped(t *testing.T) {
@@ -64,17 +101,9 @@ func TestAServerAnswersOnItsSocketOnlyUntilItIsStopped(t *testing.T) {
 	}
 
 	for range 2 { // with a client still connected, and a second time
-		if err := server.Stop(); err != nil {
-			t.Errorf("stop: %v", err)
-		}
+		stop(t, server)
 	}
 	_ = conn.Close(context.Background()) // the server has ended it
-	if err := syscall.Kill(server.PID(), 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("the server's process: %v, want it gone", err)
-	}
-	if _, err := os.Stat(server.SocketDir()); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the server's folder: %v, want it gone", err)
-	}
 }
 
 func TestADurableServerWaitsForItsDisk(t *testing.T) {
@@ -125,34 +154,5 @@ func TestAStartThatIsCancelledLeavesNoServer(t *testing.T) {
 	cancel()
 	if _, err := postgres.Start(ctx, postgres.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("start: %v, want it cancelled", err)
-	}
-}
-
-func TestAKilledParentLeavesNoServer(t *testing.T) {
-	t.Parallel()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), orphan+"=1")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, readErr := bufio.NewReader(out).ReadString('\n')
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait() // it was killed
-	pidText, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
-	pid, err := strconv.Atoi(pidText)
-	if readErr != nil || !ok || err != nil {
-		t.Fatalf("the parent said %q: %v", line, readErr)
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // what a killed parent cannot remove
-	for deadline := time.Now().Add(20 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			_ = syscall.Kill(pid, syscall.SIGQUIT)
-			t.Fatalf("server %d outlived its parent", pid)
-		}
 	}
 }

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package postgres
-
-import "syscall"
-
-func endWithParent(*syscall.SysProcAttr) {}
