@@ -152,7 +152,7 @@ type planNode struct {
 }
 
 // explainEverything makes later sessions tell their plans, as notices.
-func explainEverything(t *testing.T, db *pgtest.DB) {
+func explainEverything(t testing.TB, db *pgtest.DB) {
 	t.Helper()
 	db.Exec(pgtest.Superuser, fmt.Sprintf(`
 		ALTER DATABASE %[1]s SET session_preload_libraries = 'auto_explain';

@@ -62,6 +62,7 @@ func TestTheRuntimeRoleCanDoNothingElse(t *testing.T) {
 		// Functions that only ours call.
 		`SELECT notifier.server()`, `SELECT notifier.postpone('{1}', 'x')`, `SELECT notifier.may_release(1)`,
 		`SELECT notifier.ring('{}')`, `SELECT notifier.capture()`,
+		`SELECT notifier.reconcile(now())`, `SELECT notifier.unreported(now())`, `SELECT notifier.stage('{}', 0)`,
 		// Objects and roles.
 		`CREATE TABLE public.mine ()`, `CREATE TABLE notifier.mine ()`, `CREATE SCHEMA mine`,
 		`CREATE FUNCTION notifier.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'`,

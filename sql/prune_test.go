@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 
 	"notifier/sql/pgtest"
@@ -105,6 +106,82 @@ func TestOneSessionPrunesAtATimeAndStandsInNobodysWay(t *testing.T) {
 	execute(t, other, `COMMIT`)
 	if got := pgtest.Get[string](c.DB, `SELECT outcome FROM notifier.effect WHERE seq = 6`); got != "guarded" {
 		t.Errorf("the old effect is %q, want guarded", got)
+	}
+}
+
+func TestAPruneWaitsForNoPump(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.cancelMany(5)
+	c.finish(1)
+	c.pump()
+	c.release(0)
+	c.age()
+	c.finish(2)
+	other := c.Connect(pgtest.Runtime)
+	execute(t, other, `BEGIN`)
+	execute(t, other, `SELECT * FROM notifier.pump(100)`)
+	execute(t, other, `SELECT * FROM notifier.release(100, 0)`)
+	execute(t, c.runtime, `SET lock_timeout = '1ms'`)
+	if got := c.prune(100); got != 6 {
+		t.Errorf("removed %d beside an open pump, want 6", got)
+	}
+	execute(t, other, `COMMIT`)
+	equal(t, "what is left", pgtest.Get[[]int](c.DB, `SELECT array_agg(seq) FROM notifier.event`), []int{7})
+}
+
+// A dump, or a forgotten transaction in any database of the cluster, keeps all that is removed meanwhile in tables and indexes.
+func TestAPruneDoesNotStepOverWhatIsRemovedAndCannotBeVacuumed(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.cancelMany(6000)
+	c.age()
+	c.cancelMany(3)
+	old := c.Connect(pgtest.Superuser)
+	execute(t, old, `BEGIN ISOLATION LEVEL REPEATABLE READ`)
+	execute(t, old, `SELECT FROM appointments LIMIT 1`)
+	for c.prune(1000) > 0 {
+	}
+	pages := func(query string) (n int) {
+		t.Helper()
+		var plan []struct {
+			Plan struct {
+				Hit int `json:"Shared Hit Blocks"`
+			}
+		}
+		if err := json.Unmarshal(value[[]byte](t, c.runtime, `EXPLAIN (ANALYZE, BUFFERS, FORMAT json) `+query), &plan); err != nil {
+			t.Fatal(err)
+		}
+		return plan[0].Plan.Hit
+	}
+	const first = `SELECT min(e.seq) FROM notifier.event AS e`
+	pages(first)
+	whole := pages(first)
+	for _, query := range []string{`SELECT notifier.prune('1 day', 1000)`, first + ` WHERE e.seq > (SELECT c.seq FROM notifier.cut AS c)`} {
+		pages(query)
+		if got := pages(query); got > whole/2 {
+			t.Errorf("%s looks at %d pages; stepping over all that was removed takes %d", query, got, whole)
+		}
+	}
+}
+
+func TestPruneRemembersHowFarItCutAndWhenThatWas(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	if got := pgtest.Get[string](c.DB, `SELECT c.seq::text FROM notifier.cut AS c`); got != "0" {
+		t.Errorf("at first it is %s", got)
+	}
+	c.cancelMany(25)
+	c.age()
+	was := pgtest.Get[string](c.DB, `SELECT numbered_at::text FROM notifier.event WHERE seq = 20`)
+	c.prune(20)
+	if got := pgtest.Get[string](c.DB, `SELECT concat_ws(' ', c.seq, c.numbered_at) FROM notifier.cut AS c`); got != "20 "+was {
+		t.Errorf("it is %s, want 20 %s", got, was)
+	}
+	c.prune(20)
+	c.prune(20)
+	if got := pgtest.Get[int](c.DB, `SELECT seq FROM notifier.cut`); got != 25 {
+		t.Errorf("with the whole log removed it is %d, want 25", got)
 	}
 }
 

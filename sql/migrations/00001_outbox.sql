@@ -58,14 +58,14 @@ COMMENT ON COLUMN notifier.event.account_hash IS
 CREATE TABLE notifier.head (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     seq       bigint NOT NULL DEFAULT 0,
-    epoch     bigint NOT NULL DEFAULT extract(epoch FROM clock_timestamp()),
+    epoch     bigint NOT NULL DEFAULT extract(epoch FROM clock_timestamp()) * 1000000,
     server    text
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0, vacuum_truncate = off);
 
 INSERT INTO notifier.head DEFAULT VALUES;
 
 COMMENT ON COLUMN notifier.head.server IS
-    'System identifier, timeline and database that the log was last written on; a change opens an epoch.';
+    'notifier.server() of the last pump; a change opens an epoch.';
 
 -- A new server or timeline may have lost the end of the log. Numbers after after_seq of an older epoch
 -- are then not the events that a client saw under these numbers.

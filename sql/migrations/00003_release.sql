@@ -36,12 +36,15 @@ RETURNS TABLE (seq bigint, outcome text, problem text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH before AS (
-        SELECT e.seq, e.problem FROM notifier.effect AS e WHERE e.seq = ANY (waiting)
+        SELECT e.seq, e.problem FROM notifier.effect AS e
+        WHERE e.seq = ANY (waiting) AND e.outcome IS NULL
+          AND (e.problem IS DISTINCT FROM why OR e.retry_at <= clock_timestamp())
+        FOR UPDATE SKIP LOCKED
     ), noted AS (
         UPDATE notifier.effect AS e
         SET tries = e.tries + 1, problem = why,
             retry_at = clock_timestamp() + least(5, 0.5 * 1.5 ^ least(e.tries, 20)) * interval '1 second'
-        WHERE e.seq = ANY (waiting)
+        FROM before AS b WHERE e.seq = b.seq
     )
     SELECT b.seq, NULL::text, why FROM before AS b WHERE b.problem IS DISTINCT FROM why
 $$;
@@ -49,12 +52,14 @@ $$;
 -- Settle the waiting effects of up to max_doctors doctors: those whose retry is due, and those of doctors
 -- with an event after since_seq (somebody's service may just have ended).
 --
--- A doctor's row is locked by one statement and judged by a later one, whose snapshot is younger than the
--- lock. A row that somebody else holds is passed over, takes nobody's place, and is tried again at the next
--- call; an error (somebody's trigger on doctors) is noted by its SQLSTATE and concerns that doctor only. When
--- the whole table is locked the call fails after lock_timeout and nothing has changed. An effect is settled in
--- the transaction that writes the doctor: that is what makes it once.
--- After 250 ms it ends with what it has, and the caller calls again.
+-- Who serves, or is free already, is judged without a lock. The others' rows are locked by one statement and judged
+-- again by a later one, whose snapshot is younger than the lock. A row that somebody else holds is passed over, takes
+-- nobody's place, and is tried again at the next call; an error (somebody's trigger on doctors) is noted by its
+-- SQLSTATE and concerns that doctor only. When the whole table is locked the call fails after lock_timeout and nothing
+-- has changed. An effect is settled in the transaction that writes the doctor: that is what makes it once.
+--
+-- The rows stay locked until the call ends, and the clinic may want them: 20 ms after the first it ends with what it
+-- has, and the caller calls again.
 --
 -- Returns one row for each effect that was settled or whose problem is new.
 CREATE FUNCTION notifier.release(max_doctors integer, since_seq bigint)
@@ -63,11 +68,20 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '100ms' SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
+    began   timestamptz;
     due     record;
+    doctor  record;
     waiting bigint[];
-    present boolean;
     verdict text;
 BEGIN
+    IF NOT EXISTS (SELECT FROM notifier.effect AS e WHERE e.outcome IS NULL) THEN
+        RETURN;
+    END IF;
+    -- The doctors' rows are locked until the commit is flushed, unless it does not wait for that. A crash that loses it
+    -- loses all of it: the effects wait again.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    -- Where the whole table is locked it is here that we fail, not doctor by doctor.
+    PERFORM FROM {{table "doctors"}} AS d WHERE false FOR NO KEY UPDATE;
     -- A deferred constraint on doctors must raise in that doctor's own block below, not at everybody's commit.
     SET CONSTRAINTS ALL IMMEDIATE;
 
@@ -81,32 +95,37 @@ BEGIN
         -- any of them, so that the one whose trigger hangs does not stand before the others every time.
         ORDER BY min(w.tries), CASE WHEN max_doctors > 1 THEN min(w.seq) END, random()
     LOOP
-        -- The doctors' rows stay locked until the call ends: it must not take long, whatever their triggers do.
-        EXIT WHEN max_doctors <= 0 OR clock_timestamp() > statement_timestamp() + interval '250 ms';
-
-        PERFORM FROM {{table "doctors"}} AS d WHERE d.{{column "doctors.id"}} = due.doctor_id
-        FOR NO KEY UPDATE SKIP LOCKED;
-        present := FOUND;
-        CONTINUE WHEN NOT present
-            AND EXISTS (SELECT FROM {{table "doctors"}} AS d WHERE d.{{column "doctors.id"}} = due.doctor_id);
-
-        -- Another daemon may have settled them since we looked, or the retention may be at it.
-        waiting := ARRAY(SELECT e.seq FROM notifier.effect AS e
-                         WHERE e.seq = ANY (due.asked) AND e.outcome IS NULL
-                         ORDER BY e.seq FOR UPDATE SKIP LOCKED);
-        CONTINUE WHEN waiting = '{}';
-        max_doctors := max_doctors - 1;
+        began := coalesce(began, clock_timestamp());
+        EXIT WHEN max_doctors <= 0 OR clock_timestamp() > began + interval '20 ms';
 
         BEGIN
-            IF NOT present THEN
-                verdict := 'gone';
-            ELSIF notifier.may_release(due.doctor_id) THEN
-                UPDATE {{table "doctors"}} AS d SET {{column "doctors.busy"}} = false
-                WHERE d.{{column "doctors.id"}} = due.doctor_id AND d.{{column "doctors.busy"}};
-                verdict := CASE WHEN FOUND THEN 'released' ELSE 'was_free' END;
-            ELSE
-                RETURN QUERY SELECT * FROM notifier.postpone(waiting, 'guarded');
+            SELECT d.{{column "doctors.busy"}} AS busy INTO doctor FROM {{table "doctors"}} AS d
+            WHERE d.{{column "doctors.id"}} = due.doctor_id;
+            verdict := CASE WHEN NOT FOUND THEN 'gone'
+                            WHEN NOT notifier.may_release(due.doctor_id) THEN 'guarded'
+                            WHEN doctor.busy THEN 'released'
+                            ELSE 'was_free' END;
+            IF verdict = 'released' THEN
+                PERFORM FROM {{table "doctors"}} AS d
+                WHERE d.{{column "doctors.id"}} = due.doctor_id AND d.{{column "doctors.busy"}}
+                FOR NO KEY UPDATE SKIP LOCKED;
+                CONTINUE WHEN NOT FOUND;
+                verdict := CASE WHEN notifier.may_release(due.doctor_id) THEN 'released' ELSE 'guarded' END;
+            END IF;
+            max_doctors := max_doctors - 1;
+            IF verdict = 'guarded' THEN
+                RETURN QUERY SELECT * FROM notifier.postpone(due.asked, 'guarded');
                 CONTINUE;
+            END IF;
+
+            -- Another daemon may have settled them since we looked, or the retention may be at it.
+            waiting := ARRAY(SELECT e.seq FROM notifier.effect AS e
+                             WHERE e.seq = ANY (due.asked) AND e.outcome IS NULL
+                             ORDER BY e.seq FOR UPDATE SKIP LOCKED);
+            CONTINUE WHEN waiting = '{}';
+            IF verdict = 'released' THEN
+                UPDATE {{table "doctors"}} AS d SET {{column "doctors.busy"}} = false
+                WHERE d.{{column "doctors.id"}} = due.doctor_id;
             END IF;
             -- Of several finalisations, the first has released the doctor and the others found him free.
             RETURN QUERY
@@ -116,7 +135,8 @@ BEGIN
             WHERE e.seq = ANY (waiting)
             RETURNING e.seq, e.outcome, e.problem;
         EXCEPTION WHEN OTHERS THEN
-            RETURN QUERY SELECT * FROM notifier.postpone(waiting, SQLSTATE);
+            max_doctors := max_doctors - 1;
+            RETURN QUERY SELECT * FROM notifier.postpone(due.asked, SQLSTATE);
         END;
     END LOOP;
 END

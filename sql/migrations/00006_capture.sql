@@ -11,18 +11,26 @@ SET LOCAL ROLE {{ownerRole}};
 -- NOTIFY takes a lock that all committing notifiers of the cluster share until their WAL is flushed, so a
 -- writer stays silent while another writer that carries the bell is in flight: whoever cannot have the advisory
 -- lock does not wait for it. The lock's key holds the time in steps of 20 ms, so that a transaction which stays
--- open after its update silences the others for 20 ms and not for as long as it is open.
+-- open after its update does not silence the others for as long as it is open: only the locks of the last
+-- 100 ms count. That is longer than a commit takes on a slow disk, whose commits would otherwise stand in line.
 --
 -- A silent writer is not lost: its row is in staging, and the daemons look there every few milliseconds.
 CREATE FUNCTION notifier.ring(payload json) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    step CONSTANT integer := (extract(epoch FROM clock_timestamp()) * 50)::bigint::bit(31)::integer;
 BEGIN
     IF NOT (SELECT s.bell FROM notifier.setting AS s) THEN
         PERFORM set_config('notifier.rung', '1', true);  -- the transaction's other rows need not ask
     ELSIF pg_notification_queue_usage() < 0.5            -- a full queue would fail the clinic's commit
        AND octet_length(payload::text) < 7000            -- and so would a payload of 8000 bytes
-       AND pg_try_advisory_xact_lock(1853122169, (extract(epoch FROM clock_timestamp()) * 50)::bigint::bit(31)::integer)
+       -- Shared, so that who asks silences nobody; our own step's last, for the same reason.
+       AND pg_try_advisory_xact_lock_shared(1853122169, step - 4)
+       AND pg_try_advisory_xact_lock_shared(1853122169, step - 3)
+       AND pg_try_advisory_xact_lock_shared(1853122169, step - 2)
+       AND pg_try_advisory_xact_lock_shared(1853122169, step - 1)
+       AND pg_try_advisory_xact_lock(1853122169, step)
     THEN
         PERFORM set_config('notifier.rung', '1', true);
         PERFORM pg_notify('notifier_bell', payload::text);
