@@ -110,7 +110,7 @@ func BenchmarkPump(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.StartTimer()
-				if p, ok, err := pump(ctx, d.pool, NoMetrics{}); err != nil || !ok || p.events != count {
+				if p, ok, err := pump(ctx, d.pool, &timeLimit{}, NoMetrics{}); err != nil || !ok || p.events != count {
 					b.Fatal(p, ok, err)
 				}
 			}

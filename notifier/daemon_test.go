@@ -166,6 +166,15 @@ func (m *meter) add(name string, n int) {
 	m.changed = make(chan struct{})
 }
 
+// set is for what is no count: the value that a gauge has now.
+func (m *meter) set(name string, value int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counts[name] = value
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
 func (m *meter) count(name string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -206,3 +215,10 @@ func (m *meter) Tombstone()                         { m.add("tombstones", 1) }
 func (m *meter) Delay(time.Duration)                { m.add("delays", 1) }
 func (m *meter) Released(outcome string)            { m.add("release_"+outcome, 1) }
 func (m *meter) Pruned(events int)                  { m.add("prunes", 1); m.add("pruned", events) }
+func (m *meter) Staged(rows int, _ time.Duration)   { m.set("staged", rows); m.add("looks", 1) }
+func (m *meter) Effects(waiting, failing int) {
+	m.set("effects_waiting", waiting)
+	m.set("effects_failing", failing)
+}
+func (m *meter) NotifyQueue(usage float64) { m.set("queue_percent", int(100*usage)) }
+func (m *meter) Unseen()                   { m.add("unseen", 1) }

@@ -3,20 +3,27 @@ package notifier
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
-	// connectTimeout applies where the connection string names none.
-	connectTimeout = 5 * time.Second
-	// queryTimeout bounds every statement of the loop. They take milliseconds; a link that swallows an
-	// answer is found by it.
-	queryTimeout = 5 * time.Second
+	// connectTimeout applies, for each host, where the connection string names none.
+	connectTimeout = 2 * time.Second
+	// queryTimeout bounds a statement. They take milliseconds; a link that swallows an answer is found by it.
+	queryTimeout = 2 * time.Second
+	// acquireTimeout bounds the wait for a connection, which ends sooner: every host has its connectTimeout. It must not
+	// be shorter than theirs together, or a first host that is gone without a word would hide the others.
+	acquireTimeout = 30 * time.Second
+	// pingTimeout bounds the pool's own look at a connection that was idle for a second.
+	pingTimeout = time.Second
+	// longTimeout bounds a statement that was slow before, or may be.
+	longTimeout = 10 * time.Second
 )
 
 var (
@@ -34,6 +41,8 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
+	dialer := net.Dialer{Timeout: cfg.ConnConfig.ConnectTimeout} // for requests to cancel, too
+	cfg.ConnConfig.DialFunc = dialer.DialContext
 	return cfg, nil
 }
 
@@ -47,21 +56,55 @@ func OpenPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "notifier serve"
 	}
-	cfg.AfterConnect = prepareSession
+	if cfg.PingTimeout == 0 {
+		cfg.PingTimeout = pingTimeout
+	}
+	new(sessions).attend(cfg, url)
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
-// prepareSession sets what our statements are written for, whatever the role's or database's defaults are. Their
-// plans are made while the tables are empty and kept for hours, so never by sequential scans. A statement and no
-// startup parameter, because PgBouncer refuses those.
-func prepareSession(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off; SET jit = off")
-	return err
-}
-
-// withQueryTimeout bounds one statement.
+// withQueryTimeout bounds one statement, the wait for its connection included.
 func withQueryTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, queryTimeout, errQueryTimeout)
+}
+
+// withLongTimeout bounds one statement that waits for the disk, and that no event waits for.
+func withLongTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, longTimeout, errQueryTimeout)
+}
+
+// timeLimit bounds statements that can take longer for another reason than a link that swallows their answers. That
+// must be found soon; but a disk that takes seconds for a commit must not have one after the other cut, for their
+// connections die of it. So who was cut has longTimeout the next time, until they are quick again. The zero value is
+// short. It may be used concurrently.
+type timeLimit struct{ long atomic.Bool }
+
+// run is ask with this limit.
+func (l *timeLimit) run(ctx context.Context, pool *pgxpool.Pool, statement func(context.Context, *pgxpool.Conn) error) error {
+	limit := queryTimeout
+	if l.long.Load() {
+		limit = longTimeout
+	}
+	return ask(ctx, pool, limit, func(ctx context.Context, conn *pgxpool.Conn) error {
+		started := time.Now()
+		err := statement(ctx, conn)
+		l.long.Store(time.Since(started) > queryTimeout/2 && (err == nil || ctx.Err() != nil))
+		return err
+	})
+}
+
+// ask gives statement a connection, and then its time.
+func ask(ctx context.Context, pool *pgxpool.Pool, limit time.Duration, statement func(context.Context, *pgxpool.Conn) error) error {
+	acquiring, cancel := context.WithTimeoutCause(ctx, acquireTimeout, errQueryTimeout)
+	conn, err := pool.Acquire(acquiring)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	ctx, cancel = context.WithTimeoutCause(ctx, limit, errQueryTimeout)
+	defer cancel()
+	return statement(ctx, conn)
 }
 
 // sqlState is the SQLSTATE of an error that PostgreSQL reported, "" for any other.
@@ -81,14 +124,21 @@ func isStatementFault(err error) bool {
 	if !errors.As(err, &pgErr) || pgErr.SeverityUnlocalized == "FATAL" { // which ends the session, or refuses one
 		return false
 	}
+	if isStatementName(pgErr.Code) { // a pooler
+		return false
+	}
 	switch pgErr.Code[:min(2, len(pgErr.Code))] {
-	case "", "25", "26": // transaction state (a standby), statement name (a pooler)
+	case "", "25": // transaction state (a standby)
 		return false
 	case "57": // intervention; but query_canceled is also what statement_timeout raises
 		return pgErr.Code == "57014"
 	}
 	return true
 }
+
+// isStatementName tells whether a prepared statement was not found, or was there already: the backend is not the one
+// that we had before.
+func isStatementName(code string) bool { return code == "26000" || code == "42P05" }
 
 // IsNotMigrated tells whether an error means that the database lacks our schema, or the role, or the role its rights.
 func IsNotMigrated(err error) bool {

@@ -37,6 +37,7 @@ func TestWhoseFaultAnErrorIs(t *testing.T) {
 		{"serialization", reported("ERROR", "40001"), true, false},
 		{"a foreign table's link", reported("ERROR", "08006"), true, false},
 		{"a pooler's other session", reported("ERROR", "26000"), false, false},
+		{"a pooler's session of before", reported("ERROR", "42P05"), false, false},
 		{"no SQLSTATE", reported("ERROR", ""), false, false},
 		{"link", errors.New("connection reset"), false, false},
 		{"time", context.DeadlineExceeded, false, false},

@@ -29,14 +29,15 @@ type Rooms interface {
 
 // Feed is the loop from the database to the rooms. Make it with NewFeed; Run does the work.
 type Feed struct {
-	pool     *pgxpool.Pool
-	rooms    Rooms
-	loader   *Loader
-	releaser *Releaser
-	poll     time.Duration
-	eager    time.Duration // eagerPoll, but for tests of the bell alone
-	metrics  Metrics
-	log      *slog.Logger
+	pool      *pgxpool.Pool
+	rooms     Rooms
+	loader    *Loader
+	releaser  *Releaser
+	announcer *announcer
+	poll      time.Duration
+	eager     time.Duration // eagerPoll, but for tests of the bell alone
+	metrics   Metrics
+	log       *slog.Logger
 
 	wake      chan struct{} // one slot: wake-ups collapse
 	rung      atomic.Bool   // a bell was among them
@@ -44,9 +45,11 @@ type Feed struct {
 	health    atomic.Pointer[error]
 
 	// Run's own.
-	at      Cursor // everything up to here was published
-	opened  bool   // the rooms know the place
-	yielded bool   // another daemon was numbering when we wanted to: only the first such look makes the next one soon
+	at      Cursor      // everything up to here was published
+	opened  bool        // the rooms know the place
+	clock   serverClock // as the last probe has read it
+	commits timeLimit   // how long the next pump may take
+	yielded bool        // another daemon was numbering when we wanted to: only the first such look makes the next one soon
 }
 
 // NewFeed makes a feed that looks into staging at least every poll.
@@ -54,10 +57,10 @@ func NewFeed(pool *pgxpool.Pool, rooms Rooms, loader *Loader, releaser *Releaser
 	metrics Metrics, log *slog.Logger,
 ) *Feed {
 	f := &Feed{
-		pool: pool, rooms: rooms, loader: loader, releaser: releaser, poll: poll, eager: eagerPoll, metrics: metrics, log: log,
+		pool: pool, rooms: rooms, loader: loader, releaser: releaser, announcer: newAnnouncer(pool), poll: poll, eager: eagerPoll, metrics: metrics, log: log,
 		wake: make(chan struct{}, 1),
 	}
-	f.setHealth(errNotStarted)
+	f.setHealth(newFeedError(errNotStarted))
 	return f
 }
 
@@ -98,12 +101,21 @@ func (f *Feed) locate(ctx context.Context) error {
 	if f.at.Epoch != 0 {
 		return nil
 	}
-	end, err := probe(ctx, f.pool)
+	end, err := f.probe(ctx)
 	if err != nil {
 		return err
 	}
 	f.at = end.cursor
 	return nil
+}
+
+// probe is probe, and sets the clock.
+func (f *Feed) probe(ctx context.Context) (head, error) {
+	h, err := probe(ctx, f.pool)
+	if err == nil {
+		f.clock = h.clock
+	}
+	return h, err
 }
 
 // open lets screens in, for the first time or again, once the log was numbered and the data can be asked for:
@@ -132,18 +144,21 @@ type numbering struct {
 // number pumps if a bell or the probe says that rows wait.
 func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 	if !rung {
-		seen, err := probe(ctx, f.pool)
+		seen, err := f.probe(ctx)
 		if err != nil || !seen.staged {
 			return numbering{end: seen.cursor}, err
 		}
 	}
-	p, ok, err := pump(ctx, f.pool, f.metrics)
+	p, ok, err := pump(ctx, f.pool, &f.commits, f.metrics)
 	if err != nil {
 		return numbering{}, err
 	}
 	if !ok {
-		seen, err := probe(ctx, f.pool)
+		seen, err := f.probe(ctx)
 		return numbering{end: seen.cursor, byOther: true}, err
+	}
+	if p.events > 0 {
+		f.announcer.announce(p.cursor.Seq)
 	}
 	if p.effectsWait {
 		f.releaser.Try(ctx, p.cursor.Seq-int64(p.events))
@@ -195,8 +210,6 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 	for _, event := range events {
 		if _, ok := here[event.Account]; ok && event.AccountJSON != nil {
 			wanted = append(wanted, event)
-		} else {
-			f.metrics.Handled("nobody")
 		}
 	}
 	if len(wanted) > 0 {
@@ -208,6 +221,11 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 			f.hand(ctx, event, data[i])
 		}
 	}
+	for range len(events) - len(wanted) {
+		f.metrics.Handled("nobody")
+	}
+	f.log.LogAttrs(ctx, slog.LevelDebug, "events_read", slog.Int64("after", f.at.Seq), slog.Int64("last", last.Seq),
+		slog.Int("wanted", len(wanted)))
 	f.at.Seq = last.Seq // the event may have been numbered in an older epoch
 	f.rooms.Settle(last.Seq, last.String())
 	return nil
@@ -215,7 +233,7 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 
 func (f *Feed) hand(ctx context.Context, event Event, data []byte) {
 	members := f.rooms.Publish(event.Account, event.Cursor.String(), event.Cursor.Seq, event.Name, data)
-	delay := max(0, time.Since(event.ChangedAt)) // two clocks
+	delay := f.clock.since(event.ChangedAt)
 	f.metrics.Handled("delivered")
 	f.metrics.Delay(delay)
 	f.log.LogAttrs(ctx, slog.LevelInfo, "event_published", slog.String("id", event.Cursor.String()),

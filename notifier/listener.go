@@ -16,12 +16,20 @@ import (
 const (
 	// listenPing is the silence after which the link is asked whether it lives: a dead peer or a stopped
 	// backend says nothing, for ever, and TCP keepalive cannot see the latter.
-	listenPing        = 5 * time.Second
+	listenPing        = time.Second
 	listenPingTimeout = 2 * time.Second
+	// listenEcho is how long a notification to ourselves may be under way.
+	listenEcho = 2 * time.Second
 	// listenHealthy is how long a connection must have lived for the backoff to start afresh.
 	listenHealthy    = 10 * time.Second
 	listenBackoffMax = 2 * time.Second
+	// deafBackoffMax is longer: what is deaf is so by its configuration.
+	deafBackoffMax = 30 * time.Second
 )
+
+// ErrDeaf means that LISTEN is accepted and nothing arrives, as behind a pooler in transaction mode.
+var ErrDeaf = errors.New("LISTEN is accepted, but nothing arrives: " +
+	"--direct-url must lead to the server itself, not through a pooler in transaction mode")
 
 var (
 	errPingTimeout  = errors.New("listening connection did not answer a ping")
@@ -44,10 +52,16 @@ type Listener struct {
 	metrics Metrics
 	log     *slog.Logger
 	quiet   *quietLog
-	up      atomic.Bool
-	heard   bool // it was up before
+	down    atomic.Pointer[outage] // nil while it is up
+	heard   bool                   // it was up before
 
-	pingAfter, pingTimeout time.Duration
+	pingAfter, pingTimeout, echoTimeout time.Duration
+}
+
+// outage is why the bells are not heard, and since when.
+type outage struct {
+	err   error
+	since time.Time
 }
 
 // NewListener listens at url, which must lead to the server directly and not through a pooler in transaction mode.
@@ -58,29 +72,70 @@ func NewListener(url string, waker Waker, metrics Metrics, log *slog.Logger) (*L
 	}
 	config := cfg.ConnConfig
 	config.RuntimeParams["application_name"] = "notifier listen"
-	return &Listener{
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler must be found by what it does to LISTEN alone
+	l := &Listener{
 		config: config, waker: waker, metrics: metrics, log: log, quiet: newQuietLog(log),
-		pingAfter: listenPing, pingTimeout: listenPingTimeout,
-	}, nil
+		pingAfter: listenPing, pingTimeout: listenPingTimeout, echoTimeout: listenEcho,
+	}
+	l.down.Store(&outage{errNotStarted, time.Now()})
+	return l, nil
 }
 
 // Up tells whether the bells are heard at this moment.
-func (l *Listener) Up() bool { return l.up.Load() }
+func (l *Listener) Up() bool { return l.down.Load() == nil }
+
+// Err is nil while the bells are heard, otherwise why they are not: ErrDeaf, or what the connection died of.
+func (l *Listener) Err() error {
+	if down := l.down.Load(); down != nil {
+		return down.err
+	}
+	return nil
+}
+
+// DownSince is when the bells were heard last, or the listener was made; zero while they are heard.
+func (l *Listener) DownSince() time.Time {
+	if down := l.down.Load(); down != nil {
+		return down.since
+	}
+	return time.Time{}
+}
+
+// fell notes the latest reason of an outage that goes on.
+func (l *Listener) fell(err error) {
+	now := &outage{err: conceal(err), since: time.Now()}
+	if before := l.down.Load(); before != nil {
+		now.since = before.since
+	}
+	l.down.Store(now)
+	l.metrics.ListenerUp(false)
+}
+
+func (l *Listener) rose() {
+	l.down.Store(nil)
+	l.metrics.ListenerUp(true)
+	if l.heard {
+		l.metrics.ListenerReconnected()
+	}
+	l.heard = true
+}
 
 // Run listens until ctx ends, and connects again after every failure with a backoff of full jitter. It returns nil.
 func (l *Listener) Run(ctx context.Context) error {
 	for tries := 0; ; {
 		up, err := l.listen(ctx)
-		l.up.Store(false)
-		l.metrics.ListenerUp(false)
+		l.fell(err)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if up > listenHealthy {
 			tries = 0
 		}
-		l.quiet.warn(ctx, "listener_lost", sqlState(err), slog.Any("error", conceal(err)))
-		pause := rand.N(min(listenBackoffMax, 50*time.Millisecond<<min(tries, 10))) //nolint:gosec // jitter, not a secret
+		event, kind, limit := "listener_lost", sqlState(err), listenBackoffMax
+		if errors.Is(err, ErrDeaf) {
+			event, kind, limit = "listener_deaf", "deaf", deafBackoffMax
+		}
+		l.quiet.warn(ctx, event, kind, slog.Any("error", conceal(err)))
+		pause := rand.N(min(limit, 50*time.Millisecond<<min(tries, 10))) //nolint:gosec // jitter, not a secret
 		tries++
 		select {
 		case <-ctx.Done():
@@ -93,18 +148,20 @@ func (l *Listener) Run(ctx context.Context) error {
 // listen serves one connection, and tells for how long it heard the bells: LISTEN first, then catch up, then
 // wait. Nothing that is committed between two of these steps is missed.
 func (l *Listener) listen(ctx context.Context) (up time.Duration, err error) {
-	conn, err := l.connect(ctx)
+	conn, err := pgx.ConnectConfig(ctx, l.config)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("connect: %w", err)
 	}
 	defer l.hangUp(ctx, conn)
-	since := time.Now()
-	l.up.Store(true)
-	l.metrics.ListenerUp(true)
-	if l.heard {
-		l.metrics.ListenerReconnected()
+	echo := newEcho()
+	if err := l.subscribe(ctx, conn, echo); err != nil {
+		return 0, err
 	}
-	l.heard = true
+	if err := l.hearEcho(ctx, conn, echo); err != nil {
+		return 0, err
+	}
+	since := time.Now()
+	l.rose()
 	l.log.LogAttrs(ctx, slog.LevelInfo, "listener_up")
 	l.waker.Wake()
 	for {
@@ -114,18 +171,13 @@ func (l *Listener) listen(ctx context.Context) (up time.Duration, err error) {
 	}
 }
 
-func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, l.config)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
+func (l *Listener) subscribe(ctx context.Context, conn *pgx.Conn, echo string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.pingTimeout, errPingTimeout)
 	defer cancel()
-	if _, err := conn.Exec(ctx, "LISTEN "+BellChannel+"; LISTEN "+EventChannel); err != nil {
-		l.hangUp(ctx, conn)
-		return nil, fmt.Errorf("listen: %w", errors.Join(err, context.Cause(ctx)))
+	if _, err := conn.Exec(ctx, "LISTEN "+BellChannel+"; LISTEN "+EventChannel+"; LISTEN "+echo); err != nil {
+		return fmt.Errorf("listen: %w", errors.Join(err, context.Cause(ctx)))
 	}
-	return conn, nil
+	return nil
 }
 
 // wait handles one notification, or pings after a silence.
@@ -152,7 +204,7 @@ func (l *Listener) ping(ctx context.Context, conn *pgx.Conn) error {
 		standby  bool
 		channels int
 	)
-	err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_listening_channels())").Scan(&standby, &channels)
+	err := conn.QueryRow(ctx, pingSQL, BellChannel, EventChannel).Scan(&standby, &channels)
 	switch {
 	case err != nil:
 		return fmt.Errorf("ping: %w", errors.Join(err, context.Cause(ctx)))

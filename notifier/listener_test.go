@@ -2,13 +2,16 @@ package notifier
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"notifier/sql/pgbouncer"
 	"notifier/sql/pgtest"
+	"notifier/sql/postgres"
 )
 
 // bells is a Waker that counts.
@@ -169,4 +172,104 @@ func TestAPoolerThatLosesTheListen(t *testing.T) {
 	if err := l.ping(ctx, conn); err != nil {
 		t.Errorf("listening: %v", err)
 	}
+}
+
+// Behind PgBouncer in transaction mode LISTEN is accepted and hears nothing. That is found, said once, and mended as soon
+// as the way leads to the server.
+func TestADeafListener(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	link := newLink(t)
+	link.lead(bounce(t, 5).SocketDir())
+	l, heard, metrics, lines := listen(t, link.url(runtimeURL(t, c.db.URL(pgtest.Runtime))), func(l *Listener) {
+		l.echoTimeout = 100 * time.Millisecond
+	})
+	if since := l.DownSince(); since.IsZero() || l.Err() == nil {
+		t.Errorf("before it has tried: down since %v, %v", since, l.Err())
+	}
+	metrics.await(t, "listener_down", 3)
+	since := l.DownSince()
+	if !errors.Is(l.Err(), ErrDeaf) || l.Up() || since.IsZero() {
+		t.Errorf("up %v, down since %v, %v", l.Up(), since, l.Err())
+	}
+	if got := lines.with("listener_deaf"); len(got) != 1 || !strings.Contains(got[0], "--direct-url") {
+		t.Errorf("log: %v, want one line that names the remedy", got)
+	}
+
+	link.lead(pgtest.Server(t).SocketDir())
+	metrics.await(t, "listener_up", 1)
+	eventually(t, "the error to be gone", func() bool { return l.Err() == nil && l.DownSince().IsZero() })
+	c.exec(`SELECT pg_notify('notifier_event', '17')`)
+	if got := <-heard.announced; got != 17 {
+		t.Errorf("announced %d", got)
+	}
+}
+
+func TestAListenerBehindAPoolerInSessionMode(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	bouncer, err := pgbouncer.Start(t.Context(), pgbouncer.Options{ServerDir: pgtest.Server(t).SocketDir(), PoolMode: "session"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = bouncer.Stop() })
+	_, heard, metrics, lines := listen(t, bouncer.URL(pgtest.Runtime, c.db.Name), func(*Listener) {})
+	metrics.await(t, "listener_up", 1)
+	c.exec(`SELECT pg_notify('notifier_event', '17')`)
+	if got := <-heard.announced; got != 17 || len(lines.with("listener_deaf")) != 0 {
+		t.Errorf("announced %d, log: %v", got, lines.with("listener_deaf"))
+	}
+}
+
+// A listener that comes up wakes nobody else.
+func TestAnEchoIsHeardByItsListenerOnly(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	url := c.db.URL(pgtest.Runtime)
+	_, first, metrics, lines := listen(t, url, func(*Listener) {})
+	metrics.await(t, "listener_up", 1)
+	_, second, other, _ := listen(t, url, func(*Listener) {})
+	other.await(t, "listener_up", 1)
+	c.exec(`SELECT pg_notify('notifier_event', '17')`)
+	for _, heard := range []*bells{first, second} {
+		if got := <-heard.announced; got != 17 {
+			t.Errorf("announced %d", got)
+		}
+		if got := heard.wakes.Load(); got != 1 {
+			t.Errorf("woken %d times, want once, to catch up", got)
+		}
+	}
+	if got := metrics.count("bell_event"); got != 1 || metrics.count("bell_garbage") != 0 {
+		t.Errorf("heard %d announcements and %d garbage", got, metrics.count("bell_garbage"))
+	}
+	if got := lines.with("bell_garbage"); len(got) != 0 {
+		t.Errorf("log: %v", got)
+	}
+}
+
+// A standby refuses LISTEN. That is no deafness, and it is over when the standby is promoted.
+func TestAStandbyThatIsPromoted(t *testing.T) {
+	t.Parallel()
+	primary, err := postgres.Start(t.Context(), postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = primary.Stop() })
+	standby, err := primary.Standby(t.Context(), postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = standby.Stop() })
+	l, _, metrics, lines := listen(t, standby.URL(postgres.Superuser, "postgres"), func(*Listener) {})
+	metrics.await(t, "listener_down", 2)
+	if err := l.Err(); sqlState(err) != "25006" || errors.Is(err, ErrDeaf) || l.Up() || l.DownSince().IsZero() {
+		t.Errorf("up %v, down since %v, %v", l.Up(), l.DownSince(), err)
+	}
+	if got := lines.with("listener_lost"); len(got) != 1 {
+		t.Errorf("log: %v", got)
+	}
+	if err := standby.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	metrics.await(t, "listener_up", 1)
 }

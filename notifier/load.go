@@ -19,6 +19,7 @@ type Loader struct {
 	pool    *pgxpool.Pool
 	metrics Metrics
 	log     *slog.Logger
+	limit   timeLimit
 }
 
 // NewLoader reads with the runtime role's pool.
@@ -126,26 +127,19 @@ func (l *Loader) check(ctx context.Context) error {
 	return nil
 }
 
-// loadsKey marks a connection on which the load's statement is prepared.
-const loadsKey = "notifier.loads"
-
 // query asks for ids under the load's settings. Preparing a statement takes locks, too, so the first time on a
-// connection it happens in a transaction that has them; afterwards settings and query are one round trip,
-// which PostgreSQL runs as one transaction.
+// connection it happens in a transaction that has them; afterwards, and where nothing is prepared, settings and
+// query are one round trip, which PostgreSQL runs as one transaction, the settings before it looks at the query.
 func (l *Loader) query(ctx context.Context, ids []string, batch *loading) error {
-	ctx, cancel := withQueryTimeout(ctx)
-	defer cancel()
-	err := l.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-		marks := conn.Conn().PgConn().CustomData()
+	err := l.limit.run(ctx, l.pool, func(ctx context.Context, conn *pgxpool.Conn) error {
+		here := sessionOf(conn.Conn())
 		run := inTransaction
-		if marks[loadsKey] != nil {
+		if here.loads {
 			run = inOneRoundTrip
 		}
-		delete(marks, loadsKey)
+		here.loads = false
 		err := run(ctx, conn, arrayLiteral(ids), func(rows pgx.Rows) error { return collect(rows, batch) })
-		if err == nil {
-			marks[loadsKey] = true
-		}
+		here.loads = err == nil
 		return err
 	})
 	if err != nil {
@@ -155,10 +149,8 @@ func (l *Loader) query(ctx context.Context, ids []string, batch *loading) error 
 }
 
 func inTransaction(ctx context.Context, conn *pgxpool.Conn, ids string, read func(pgx.Rows) error) error {
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, loadSettingsSQL); err != nil {
-			return err
-		}
+	begin := pgx.TxOptions{BeginQuery: "BEGIN; " + loadSettingsSQL}
+	return pgx.BeginTxFunc(ctx, conn, begin, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, loadSQL, ids)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -14,7 +15,7 @@ const (
 	eagerPoll = 5 * time.Millisecond
 	// feedBackoffMax bounds the pause after errors. For suspendAfter new clients notice nothing of them: a
 	// killed backend is replaced within it.
-	feedBackoffMax = time.Second
+	feedBackoffMax = 500 * time.Millisecond
 	suspendAfter   = time.Second
 )
 
@@ -22,6 +23,9 @@ var errNotStarted = errors.New("the log was not read yet")
 
 // Run publishes until ctx ends, and goes on after every error of the database. It returns nil.
 func (f *Feed) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { f.announcer.run(ctx) })
 	quiet := newQuietLog(f.log)
 	pause, backoff := f.poll, time.Duration(0)
 	var failing time.Time
@@ -86,7 +90,7 @@ func (f *Feed) hasNews() bool {
 }
 
 func (f *Feed) failed(err error, since time.Time) {
-	f.setHealth(err)
+	f.setHealth(newFeedError(err))
 	if f.opened && time.Since(since) > suspendAfter {
 		f.rooms.Suspend()
 		f.opened = false
@@ -124,7 +128,8 @@ func (f *Feed) nudge() {
 	}
 }
 
-// Err is nil while the feed works, otherwise what keeps it from working.
+// Err is nil while the feed works, otherwise what keeps it from working, with a Code() string: NotMigrated,
+// DatabaseAway or LogFailing.
 func (f *Feed) Err() error { return *f.health.Load() }
 
 func (f *Feed) setHealth(err error) { f.health.Store(&err) }

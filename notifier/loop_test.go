@@ -96,8 +96,8 @@ func TestTheBellAlone(t *testing.T) {
 		id := c.book(1, booked)
 		end := c.begin(`UPDATE appointments SET "statusId" = 5 WHERE id = $1`, id)
 		for i := range 5 {
-			// A bell that another one silenced is rung by the next, 20 ms later at the most.
-			c.exec(`SELECT pg_sleep(0.025)`)
+			// Who is open silences the bell for 100 ms, and no longer.
+			c.exec(`SELECT pg_sleep(0.12)`)
 			c.finish(2)
 			d.rooms.awaitEvents(t, 11+i)
 		}

@@ -15,12 +15,20 @@ type Metrics interface {
 	Handled(outcome string)
 	// Tombstone counts an event, live or replayed, that is sent without its appointment's data.
 	Tombstone()
-	// Delay is the time from the row's change to the handing over to the members' queues.
+	// Delay is the time from the row's change to the handing over to the members' queues, by the database's clock.
 	Delay(d time.Duration)
 	// Released: outcome is an effect's ("released", "was_free", "guarded", "gone") or "failed".
 	Released(outcome string)
 	// Pruned counts events that the retention removed.
 	Pruned(events int)
+	// Staged: so many rows wait to be numbered (counted up to 100,000), the oldest since it was changed.
+	Staged(rows int, oldest time.Duration)
+	// Effects: so many wait to be settled (counted up to 10,000), and so many of these fail.
+	Effects(waiting, failing int)
+	// NotifyQueue: how full the server's queue is, from 0 to 1.
+	NotifyQueue(usage float64)
+	// Unseen: the database did not tell the last three, which are unknown until they come again.
+	Unseen()
 }
 
 // NoMetrics ignores everything.
@@ -36,3 +44,7 @@ func (NoMetrics) Tombstone()                {}
 func (NoMetrics) Delay(time.Duration)       {}
 func (NoMetrics) Released(string)           {}
 func (NoMetrics) Pruned(int)                {}
+func (NoMetrics) Staged(int, time.Duration) {}
+func (NoMetrics) Effects(int, int)          {}
+func (NoMetrics) NotifyQueue(float64)       {}
+func (NoMetrics) Unseen()                   {}

@@ -17,16 +17,24 @@ const pumpBatch = 1000
 type head struct {
 	cursor Cursor
 	staged bool // rows wait in staging to be numbered
+	clock  serverClock
 }
 
 // probe looks whether there is anything to number or to read.
 func probe(ctx context.Context, pool *pgxpool.Pool) (head, error) {
-	ctx, cancel := withQueryTimeout(ctx)
-	defer cancel()
-	var h head
-	if err := pool.QueryRow(ctx, probeSQL).Scan(&h.cursor.Seq, &h.cursor.Epoch, &h.staged); err != nil {
+	var (
+		h     head
+		told  time.Time
+		asked time.Time
+	)
+	err := ask(ctx, pool, queryTimeout, func(ctx context.Context, conn *pgxpool.Conn) error {
+		asked = time.Now()
+		return conn.QueryRow(ctx, probeSQL).Scan(&h.cursor.Seq, &h.cursor.Epoch, &h.staged, &told)
+	})
+	if err != nil {
 		return head{}, fmt.Errorf("probe the log: %w", err)
 	}
+	h.clock = readServerClock(told, asked)
 	return h, nil
 }
 
@@ -38,11 +46,11 @@ type pumped struct {
 }
 
 // pump numbers up to pumpBatch rows; ok is false when another daemon is numbering at this moment.
-func pump(ctx context.Context, pool *pgxpool.Pool, metrics Metrics) (p pumped, ok bool, err error) {
-	ctx, cancel := withQueryTimeout(ctx)
-	defer cancel()
+func pump(ctx context.Context, pool *pgxpool.Pool, limit *timeLimit, metrics Metrics) (p pumped, ok bool, err error) {
 	started := time.Now()
-	err = pool.QueryRow(ctx, pumpSQL, pumpBatch).Scan(&p.cursor.Seq, &p.cursor.Epoch, &p.events, &p.effectsWait)
+	err = limit.run(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return conn.QueryRow(ctx, pumpSQL, pumpBatch).Scan(&p.cursor.Seq, &p.cursor.Epoch, &p.events, &p.effectsWait)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return pumped{}, false, nil
 	}

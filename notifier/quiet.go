@@ -26,10 +26,10 @@ func newQuietLog(log *slog.Logger) *quietLog {
 }
 
 func (q *quietLog) warn(ctx context.Context, event, kind string, attrs ...slog.Attr) {
-	k := q.kinds[kind]
+	k := q.kinds[event+" "+kind]
 	if k == nil {
 		k = &quietKind{}
-		q.kinds[kind] = k
+		q.kinds[event+" "+kind] = k
 	}
 	if !k.last.IsZero() && time.Since(k.last) < quietInterval {
 		k.skipped++

@@ -16,7 +16,7 @@ const (
 	releaseBatch    = 100                    // doctors in one pass
 	releaseInterval = 500 * time.Millisecond // how often waiting effects are looked at without an event
 	releasePatience = 20 * time.Millisecond  // how long an event waits for its doctor's release
-	releaseTimeout  = 2 * time.Second        // of one pass, which takes 250 ms unless a trigger on doctors hangs
+	releaseTimeout  = 2 * time.Second        // of one pass, which takes 20 ms unless a trigger on doctors hangs
 	releaseCareful  = time.Minute            // how long one doctor at a time is tried after a pass that failed
 )
 
@@ -26,6 +26,7 @@ const (
 type Releaser struct {
 	pool     *pgxpool.Pool
 	metrics  Metrics
+	quiet    *quietLog
 	log      *slog.Logger
 	requests chan chan struct{}
 	since    atomic.Int64 // events after it are still to be considered
@@ -37,7 +38,7 @@ const noEvents = math.MaxInt64
 
 // NewReleaser makes a releaser; Run does its work.
 func NewReleaser(pool *pgxpool.Pool, metrics Metrics, log *slog.Logger) *Releaser {
-	r := &Releaser{pool: pool, metrics: metrics, log: log, requests: make(chan chan struct{}, 1)}
+	r := &Releaser{pool: pool, metrics: metrics, quiet: newQuietLog(log), log: log, requests: make(chan chan struct{}, 1)}
 	r.since.Store(noEvents)
 	return r
 }
@@ -65,7 +66,6 @@ func (r *Releaser) Try(ctx context.Context, seq int64) {
 func (r *Releaser) Run(ctx context.Context) error {
 	tick := time.NewTicker(releaseInterval)
 	defer tick.Stop()
-	quiet := newQuietLog(r.log)
 	for {
 		var done chan struct{}
 		select {
@@ -76,7 +76,7 @@ func (r *Releaser) Run(ctx context.Context) error {
 		}
 		if err := r.settle(ctx); err != nil && ctx.Err() == nil {
 			r.metrics.Released("failed")
-			quiet.warn(ctx, "release_failed", sqlState(err), slog.Any("error", conceal(err)))
+			r.quiet.warn(ctx, "release_failed", sqlState(err), slog.Any("error", conceal(err)))
 		}
 		if done != nil {
 			close(done)
@@ -152,6 +152,6 @@ func (r *Releaser) tell(ctx context.Context, e effect) {
 	case e.problem == "guarded":
 		r.log.LogAttrs(ctx, slog.LevelDebug, "release_waits", seq)
 	default:
-		r.log.LogAttrs(ctx, slog.LevelWarn, "release_postponed", seq, slog.String("sqlstate", e.problem))
+		r.quiet.warn(ctx, "release_postponed", e.problem, seq)
 	}
 }

@@ -49,7 +49,7 @@ func (r *Retention) Run(ctx context.Context) error {
 }
 
 func (r *Retention) prune(ctx context.Context) (removed int, err error) {
-	ctx, cancel := withQueryTimeout(ctx)
+	ctx, cancel := withLongTimeout(ctx)
 	defer cancel()
 	if err := r.pool.QueryRow(ctx, pruneSQL, r.keep.Seconds(), pruneBatch).Scan(&removed); err != nil {
 		return 0, fmt.Errorf("prune the log: %w", err)
