@@ -6,8 +6,6 @@ import (
 	"net/http/pprof"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"notifier/notifier"
 )
 
 // adminHandler serves operators: /livez, /readyz, /metrics and /debug/pprof/, on an address of its own.
@@ -24,43 +22,13 @@ func (d *daemon) adminHandler() http.Handler {
 	return mux
 }
 
-// problem is one reason for not being ready, for a script and for a person.
-type problem struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
 // readyz is 200 while new clients can be served, else 503; either way it says why in JSON.
 func (d *daemon) readyz(w http.ResponseWriter, _ *http.Request) {
-	problems := d.problems()
+	h := d.health()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if len(problems) > 0 {
+	if !h.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(struct { // the client has gone: nobody to tell
-		Ready    bool      `json:"ready"`
-		Listener bool      `json:"listener"`
-		Problems []problem `json:"problems"`
-	}{len(problems) == 0, d.listener.Up(), problems})
-}
-
-// problems are fixed texts: an error of the database may name hosts and roles, which belong into the log.
-func (d *daemon) problems() []problem {
-	problems := []problem{}
-	if d.draining.Load() {
-		problems = append(problems, problem{"draining", "the daemon is shutting down"})
-	}
-	if err := d.feed.Err(); err != nil {
-		if notifier.IsNotMigrated(err) {
-			problems = append(problems, problem{"not_migrated",
-				"the database has no notifier schema that this role may use, or refuses the role: run `notifier migrate up`, and check --database-url"})
-		} else {
-			problems = append(problems, problem{"database_away", "the database cannot be reached or does not answer: see the log"})
-		}
-	}
-	if err := d.verifier.Ready(); err != nil {
-		problems = append(problems, problem{"keys_never_loaded", "the JWKS was never loaded: check --jwks-url"})
-	}
-	return problems
+	_ = json.NewEncoder(w).Encode(h) // the client has gone: nobody to tell
 }

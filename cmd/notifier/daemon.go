@@ -44,6 +44,7 @@ type daemon struct {
 	listener  *notifier.Listener
 	releaser  *notifier.Releaser
 	retention *notifier.Retention
+	watch     *notifier.Watch
 
 	public, admin         *http.Server
 	publicAddr, adminAddr net.Listener
@@ -62,6 +63,7 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/ws", d.socketHandler())
+	d.mountSocketIO(mux)
 	mux.Handle("/", site)
 	d.public = d.server(mux)
 	d.admin = d.server(d.adminHandler())
@@ -97,8 +99,11 @@ func (d *daemon) connectParts(ctx context.Context) error {
 	d.releaser = notifier.NewReleaser(d.pool, d.metrics, d.log)
 	d.retention = notifier.NewRetention(d.pool, s.retention, d.metrics, d.log)
 	d.feed = notifier.NewFeed(d.pool, d.hub, d.loader(), d.releaser, s.pollInterval, d.metrics, d.log)
-	d.listener, err = notifier.NewListener(s.direct(), d.feed, d.metrics, d.log)
-	return err
+	if d.listener, err = notifier.NewListener(s.direct(), d.feed, d.metrics, d.log); err != nil {
+		return err
+	}
+	d.watch = notifier.NewWatch(d.pool, d.feed, d.listener, d.metrics, d.log)
+	return nil
 }
 
 func (d *daemon) loader() *notifier.Loader { return notifier.NewLoader(d.pool, d.metrics, d.log) }
@@ -137,7 +142,7 @@ func (d *daemon) run(ctx context.Context) error {
 	defer stop()
 	group, working := errgroup.WithContext(working)
 	for _, part := range []func(context.Context) error{
-		d.feed.Run, d.listener.Run, d.releaser.Run, d.retention.Run, d.verifier.Run,
+		d.feed.Run, d.listener.Run, d.releaser.Run, d.retention.Run, d.watch.Run, d.verifier.Run,
 	} {
 		group.Go(func() error { return part(working) })
 	}

@@ -24,6 +24,7 @@ type metrics struct {
 	listenerUp  prometheus.Gauge
 	reconnects  prometheus.Counter
 	releases    *prometheus.CounterVec
+	log         logGauges
 	pruned      prometheus.Counter
 	deliveries  *prometheus.CounterVec
 	evictions   *prometheus.CounterVec
@@ -47,6 +48,7 @@ func newMetrics() *metrics {
 		listenerUp:  prometheus.NewGauge(prometheus.GaugeOpts{Name: metricsPrefix + "listener_up", Help: "1 while the bells are heard."}),
 		reconnects:  counter("listener_reconnects_total", "Times that the listening connection was lost."),
 		releases:    counters("releases_total", "Effects settled (released, was_free, guarded, gone), and passes that failed.", "outcome"),
+		log:         newLogGauges(),
 		pruned:      counter("pruned_events_total", "Events removed by the retention."),
 		deliveries:  counters("deliveries_total", "Events written to connections.", "protocol"),
 		evictions:   counters("evictions_total", "Members evicted because a limit of their queue was reached.", "cause"),
@@ -59,6 +61,7 @@ func newMetrics() *metrics {
 	m.registry.MustRegister(m.events, m.tombstones, m.delay, m.pumpTime, m.bells, m.listenerUp, m.reconnects, m.releases,
 		m.pruned, m.deliveries, m.evictions, m.closes, m.replays, m.keyFetches,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildGauge())
+	m.log.register(m.registry)
 	return m
 }
 

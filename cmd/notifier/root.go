@@ -45,6 +45,7 @@ flag names its variable; secrets can also be read from a file (NOTIFIER_…_FILE
 	root.AddCommand(
 		newServeCommand(),
 		newMigrateCommand(),
+		newReconcileCommand(),
 		newDemoCommand(),
 		newTokenCommand(),
 		newTailCommand(),

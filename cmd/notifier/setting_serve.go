@@ -38,13 +38,14 @@ type serveSettings struct {
 func (s *serveSettings) register(cmd *cobra.Command) {
 	s.source = newSettings(cmd)
 	s.databaseSettings.register(s.source, "the runtime role")
-	s.source.text(&s.addr, "addr", ":8080", "public address: /ws", isListenAddress)
+	s.source.text(&s.addr, "addr", ":8080", "public address: /ws, /socket.io/", isListenAddress)
 	s.source.text(&s.adminAddr, "admin-addr", "127.0.0.1:9090", "admin address: /livez, /readyz, /metrics, /debug/pprof/", isListenAddress)
 	s.registerVerifying(s.source)
 	s.source.items(&s.allowedOrigins, "allowed-origins", "origins of pages that may connect, as https://app.clinic.example or "+
 		"https://*.clinic.example; same origin only if empty", canonicalOrigin)
 	s.source.toggle(&s.allowQueryToken, "allow-query-token", "false", "accept tokens as ?access_token= and ?token=, where proxies log them")
-	s.source.toggle(&s.socketioRecovery, "socketio-recovery", "true", "connection state recovery for Socket.IO clients, which this version does not serve yet")
+	s.source.toggle(&s.socketioRecovery, "socketio-recovery", "true",
+		"connection state recovery for Socket.IO clients, from the log; off: frames as a plain server sends them")
 	s.source.duration(&s.pingInterval, "ping-interval", "25s", "pause between the server's pings", atLeast(time.Millisecond))
 	s.source.duration(&s.pingTimeout, "ping-timeout", "20s", "how long a client may take to answer a ping", atLeast(time.Millisecond))
 	s.source.duration(&s.retention, "retention", "24h", "how long events can be replayed and held-back releases wait", atLeast(time.Second))
