@@ -16,7 +16,7 @@ const (
 	releaseBatch    = 100                    // doctors in one pass
 	releaseInterval = 500 * time.Millisecond // how often waiting effects are looked at without an event
 	releasePatience = 20 * time.Millisecond  // how long an event waits for its doctor's release
-	releaseTimeout  = 2 * time.Second        // of one pass, which takes 20 ms unless a trigger on doctors hangs
+	releaseTimeout  = 2 * time.Second        // of one pass, which takes 250 ms at most unless a trigger on doctors hangs
 	releaseCareful  = time.Minute            // how long one doctor at a time is tried after a pass that failed
 )
 

@@ -58,8 +58,8 @@ $$;
 -- SQLSTATE and concerns that doctor only. When the whole table is locked the call fails after lock_timeout and nothing
 -- has changed. An effect is settled in the transaction that writes the doctor: that is what makes it once.
 --
--- The rows stay locked until the call ends, and the clinic may want them: 20 ms after the first it ends with what it
--- has, and the caller calls again.
+-- The rows stay locked until the call ends, and the clinic may want them: 5 ms after the first it ends with what it
+-- has, without any after 250 ms, and the caller calls again.
 --
 -- Returns one row for each effect that was settled or whose problem is new.
 CREATE FUNCTION notifier.release(max_doctors integer, since_seq bigint)
@@ -69,6 +69,7 @@ SET lock_timeout = '100ms' SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     began   timestamptz;
+    locked  timestamptz;
     due     record;
     doctor  record;
     waiting bigint[];
@@ -96,7 +97,7 @@ BEGIN
         ORDER BY min(w.tries), CASE WHEN max_doctors > 1 THEN min(w.seq) END, random()
     LOOP
         began := coalesce(began, clock_timestamp());
-        EXIT WHEN max_doctors <= 0 OR clock_timestamp() > began + interval '20 ms';
+        EXIT WHEN max_doctors <= 0 OR clock_timestamp() > least(locked + interval '5 ms', began + interval '250 ms');
 
         BEGIN
             SELECT d.{{column "doctors.busy"}} AS busy INTO doctor FROM {{table "doctors"}} AS d
@@ -110,6 +111,7 @@ BEGIN
                 WHERE d.{{column "doctors.id"}} = due.doctor_id AND d.{{column "doctors.busy"}}
                 FOR NO KEY UPDATE SKIP LOCKED;
                 CONTINUE WHEN NOT FOUND;
+                locked := coalesce(locked, clock_timestamp());
                 verdict := CASE WHEN notifier.may_release(due.doctor_id) THEN 'released' ELSE 'guarded' END;
             END IF;
             max_doctors := max_doctors - 1;

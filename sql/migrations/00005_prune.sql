@@ -35,12 +35,16 @@ BEGIN
         RETURN 0;
     END IF;
 
+    -- Events are numbered in the order of time, so the old ones are a prefix of the log, and of what waits.
     UPDATE notifier.effect AS e SET outcome = 'guarded', settled_at = clock_timestamp()
     WHERE e.seq = ANY (ARRAY(SELECT w.seq FROM notifier.effect AS w
-                             WHERE w.outcome IS NULL AND w.asked_at < horizon
-                             ORDER BY w.seq LIMIT max_events FOR UPDATE SKIP LOCKED));
+                             WHERE w.outcome IS NULL
+                               AND w.seq <= (SELECT max(o.seq)
+                                             FROM (SELECT f.seq, f.asked_at FROM notifier.effect AS f
+                                                   WHERE f.outcome IS NULL ORDER BY f.seq LIMIT max_events) AS o
+                                             WHERE o.asked_at < horizon)
+                             ORDER BY w.seq FOR UPDATE SKIP LOCKED));
 
-    -- Events are numbered in the order of time, so the old ones are a prefix of the log.
     SELECT c.* INTO before FROM notifier.cut AS c;
     SELECT true, coalesce(max(o.seq), before.seq), coalesce(max(o.numbered_at), before.numbered_at) INTO after
     FROM (SELECT e.seq, e.numbered_at FROM notifier.event AS e WHERE e.seq > before.seq ORDER BY e.seq LIMIT max_events) AS o

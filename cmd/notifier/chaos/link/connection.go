@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // receiveBuffer is what the kernel takes for us before a sender feels that we read nothing. By itself it
@@ -12,9 +13,10 @@ const receiveBuffer = 64 << 10
 
 // connection is one client's, through to the server.
 type connection struct {
-	link   *Link
-	client net.Conn
-	cut    context.CancelFunc
+	link      *Link
+	client    net.Conn
+	cut       context.CancelFunc
+	swallowed atomic.Bool
 }
 
 // run carries bytes until both ends have closed, or ctx ends or one end fails: then both are reset.
@@ -33,8 +35,8 @@ func (c *connection) run(ctx context.Context) {
 		reset(c.client)
 		reset(server)
 	})
-	up := newLane(c.client, server, func(f *faults) bool { return f.blackHole })
-	down := newLane(server, c.client, func(f *faults) bool { return f.blackHole || f.frozen })
+	up := newLane(c.client, server, func(f *faults) bool { return f.blackHole || c.swallowed.Load() })
+	down := newLane(server, c.client, func(f *faults) bool { return f.blackHole || f.frozen || c.swallowed.Load() })
 	var group sync.WaitGroup
 	for _, lane := range []*lane{up, down} {
 		group.Go(func() { lane.read(ctx) })

@@ -128,6 +128,32 @@ func (l *Link) Cut() int {
 	return len(l.connections)
 }
 
+// Swallow makes a black hole of every connection that there is, for good, while new ones go through: what is left of
+// connections that a router has forgotten. It tells how many they are.
+func (l *Link) Swallow() int {
+	l.mu.Lock()
+	for _, c := range l.connections {
+		c.swallowed.Store(true)
+	}
+	swallowed := len(l.connections)
+	l.mu.Unlock()
+	l.change(func(*faults) {}) // the lanes look again
+	return swallowed
+}
+
+// SwallowOne does so with one connection, of random's choice, and tells whether there was one.
+func (l *Link) SwallowOne(random *rand.Rand) bool {
+	l.mu.Lock()
+	if len(l.connections) == 0 {
+		l.mu.Unlock()
+		return false
+	}
+	l.connections[random.IntN(len(l.connections))].swallowed.Store(true)
+	l.mu.Unlock()
+	l.change(func(*faults) {}) // the lanes look again
+	return true
+}
+
 // CutOne resets one connection, of random's choice, and tells whether there was one.
 func (l *Link) CutOne(random *rand.Rand) bool {
 	l.mu.Lock()

@@ -1,0 +1,2 @@
+-- Also where the doctor is busy already: the application takes his row, as whoever decides about him should.
+UPDATE doctors AS d SET "isBusy" = true FROM appointments AS a WHERE a.id = $1 AND d.id = a."doctorId"
