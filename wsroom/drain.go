@@ -68,7 +68,7 @@ func (h *Hub) cut(ctx context.Context) error {
 	h.mu.Unlock()
 	for _, m := range members {
 		m.End(Restart, false)
-		m.receiver.GiveUp()
+		m.giveUp()
 	}
 	if len(members) == 0 {
 		return nil

@@ -1,115 +1,81 @@
 package wsroom
 
-import (
-	"time"
+import "time"
 
-	"notifier/wsroom/socket"
-)
-
-// expiryNotice is how long before a token's end its holder is told. A token with less than that left is announced at half of what it has left:
-// at once would make a client with short tokens renew without end.
-const expiryNotice = time.Minute
-
-// pingMessage is the ping of every connection.
-var pingMessage = &Message{frame: socket.Ping()}
-
-// due is what a session waits for, all on one timer: an instant of zero is not waited for. Instants are counted from the handler's beginning,
+// Due is what a connection waits for, all on one timer: an instant of zero is not waited for. Instants are counted from the handler's beginning,
 // on the monotonic clock, so that a clock that is set does not end connections; the token's end alone is by the wall clock.
-type due struct {
-	authBy    time.Duration // the first message
-	pingAt    time.Duration // the next ping
-	pongBy    time.Duration // the last ping's answer
-	refreshAt time.Duration // the cursor frame
-	known     int64         // see Member.Refresh
-	noticeAt  int64         // Unix milliseconds (nanoseconds end in 2262, tokens may not): the expiring frame
-	expiresAt int64         // Unix milliseconds
-	cursor    string        // of the URL, until the first message
+type Due struct {
+	AuthBy    time.Duration // the token
+	PingAt    time.Duration // the next ping
+	PongBy    time.Duration // the last ping's answer
+	RefreshAt time.Duration // the cursor for an idle client
+	Known     int64         // see Member.Refresh
+	NoticeAt  int64         // Unix milliseconds (nanoseconds end in 2262, tokens may not): the notice that the token ends
+	ExpiresAt int64         // Unix milliseconds: the token's end
 }
 
-// tick does what is due and sets the timer for the next. Nothing in it blocks: frames are queued for the writer.
-func (s *session) tick() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.member.Ended() != nil {
-		return
-	}
-	now, wall := s.handler.now(), time.Now().UnixMilli()
-	switch {
-	case passed(s.authBy, now):
-		s.member.End(TokenMissing, false)
-		return
-	case s.expiresAt != 0 && wall >= s.expiresAt:
-		s.member.End(TokenExpired, false)
-		return
-	case passed(s.pongBy, now) && !s.alive(now):
-		s.member.End(Lost, false)
-		return
-	}
-	if s.noticeAt != 0 && wall >= s.noticeAt {
-		s.noticeAt = 0
-		s.member.Send(NewMessage(appendExpiry(nil, "expiring", time.UnixMilli(s.expiresAt))))
-	}
-	if passed(s.pingAt, now) {
-		s.pingAt = now + s.handler.PingInterval
-		if s.conn.Heard() || s.pongBy == 0 { // the ping before, if its time is not over yet, is answered
-			s.pongBy = now + s.handler.PingTimeout
-		}
-		s.member.Send(pingMessage)
-	}
-	if passed(s.refreshAt, now) {
-		s.refreshAt = now + s.handler.CursorRefresh
-		s.known = s.member.Refresh(s.known)
-	}
-	s.arm()
+// Peer is the connection that Due judges.
+type Peer interface {
+	Heard() bool // whether anything came since the last call
+	Busy() bool  // whether a ping may still wait behind other things, for which there is a deadline
 }
 
-// alive judges a ping whose time is over: any byte since is an answer. A client with a backlog is left to the write deadline, because the ping
-// itself may still be waiting behind it.
-func (s *session) alive(now time.Duration) bool {
+// Overdue returns the reason to end the connection, if it is time: no token, a token that ended, or a ping without an answer. Any byte since is an
+// answer. A client with a backlog is left to the write deadline.
+func (d *Due) Overdue(now time.Duration, peer Peer, timeout time.Duration) *Ending {
 	switch {
-	case s.conn.Heard():
-		s.pongBy = 0
-	case !s.member.Idle():
-		s.pongBy = now + s.handler.PingTimeout
+	case Passed(d.AuthBy, now):
+		return TokenMissing
+	case d.ExpiresAt != 0 && time.Now().UnixMilli() >= d.ExpiresAt:
+		return TokenExpired
+	case !Passed(d.PongBy, now):
+	case peer.Heard():
+		d.PongBy = 0
+	case peer.Busy():
+		d.PongBy = now + timeout
 	default:
+		return Lost
+	}
+	return nil
+}
+
+// Ping reports whether to send a ping now. Its answer is waited for from when it was due, or half as long if it was us who were late; unless the answer
+// to the ping before still is.
+func (d *Due) Ping(now time.Duration, peer Peer, interval, timeout time.Duration) bool {
+	if !Passed(d.PingAt, now) {
 		return false
 	}
+	if peer.Heard() || d.PongBy == 0 {
+		d.PongBy = max(d.PingAt+timeout, now+timeout/2)
+	}
+	d.PingAt = now + interval
 	return true
 }
 
-func passed(instant, now time.Duration) bool { return instant != 0 && now >= instant }
+// Refresh keeps an idle member's cursor fresh, if it is time.
+func (d *Due) Refresh(now time.Duration, m *Member, interval time.Duration) {
+	if Passed(d.RefreshAt, now) {
+		d.RefreshAt = now + interval
+		d.Known = m.Refresh(d.Known)
+	}
+}
 
-// arm sets the timer for what is due next. Under mu.
-func (s *session) arm() {
-	now := s.handler.now()
+// Wait is how long to wait for what is due next.
+func (d *Due) Wait(now time.Duration) time.Duration {
 	next := now + time.Hour
-	for _, instant := range [...]time.Duration{s.authBy, s.pingAt, s.pongBy, s.refreshAt} {
+	for _, instant := range [...]time.Duration{d.AuthBy, d.PingAt, d.PongBy, d.RefreshAt} {
 		if instant != 0 {
 			next = min(next, instant)
 		}
 	}
 	wait := next - now
-	for _, instant := range [...]int64{s.noticeAt, s.expiresAt} {
+	for _, instant := range [...]int64{d.NoticeAt, d.ExpiresAt} {
 		if instant != 0 {
 			wait = min(wait, time.Until(time.UnixMilli(instant)))
 		}
 	}
-	wait = max(wait, 0)
-	if s.timer == nil {
-		s.timer = time.AfterFunc(wait, s.tick)
-		return
-	}
-	s.timer.Reset(wait)
+	return max(wait, 0)
 }
 
-// lives gives the session its token's end. Under mu.
-func (s *session) lives(until time.Time) {
-	s.expiresAt = until.UnixMilli()
-	left := time.Until(until)
-	if left > expiryNotice {
-		left = expiryNotice
-	} else {
-		left /= 2
-	}
-	s.noticeAt = s.expiresAt - left.Milliseconds()
-}
+// Passed reports whether an instant that is waited for has come.
+func Passed(instant, now time.Duration) bool { return instant != 0 && now >= instant }

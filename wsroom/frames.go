@@ -14,9 +14,9 @@ var Plain = NewProtocol("ws", appendPlainEvent, appendPlainCursor)
 // appendPlainEvent appends {"type":"event","id":"1-43","event":"appointmnents.finished","data":{…}}.
 func appendPlainEvent(dst []byte, ev Event) []byte {
 	dst = append(dst, `{"type":"event","id":`...)
-	dst = appendString(dst, ev.ID)
+	dst = AppendString(dst, ev.ID)
 	dst = append(dst, `,"event":`...)
-	dst = appendString(dst, ev.Name)
+	dst = AppendString(dst, ev.Name)
 	dst = append(dst, `,"data":`...)
 	dst = append(dst, ev.Data...)
 	return append(dst, '}')
@@ -25,15 +25,15 @@ func appendPlainEvent(dst []byte, ev Event) []byte {
 // appendPlainCursor appends {"type":"cursor","cursor":"1-99"}.
 func appendPlainCursor(dst []byte, cursor string) []byte {
 	dst = append(dst, `{"type":"cursor","cursor":`...)
-	dst = appendString(dst, cursor)
+	dst = AppendString(dst, cursor)
 	return append(dst, '}')
 }
 
 func appendWelcome(dst []byte, account, cursor string, recovered bool, expiresAt time.Time) []byte {
 	dst = append(dst, `{"type":"welcome","accountId":`...)
-	dst = appendString(dst, account)
+	dst = AppendString(dst, account)
 	dst = append(dst, `,"cursor":`...)
-	dst = appendString(dst, cursor)
+	dst = AppendString(dst, cursor)
 	dst = append(dst, `,"recovered":`...)
 	if recovered {
 		dst = append(dst, "true"...)
@@ -48,7 +48,7 @@ func appendWelcome(dst []byte, account, cursor string, recovered bool, expiresAt
 // appendExpiry appends a frame of type "expiring" or "renewed".
 func appendExpiry(dst []byte, kind string, expiresAt time.Time) []byte {
 	dst = append(dst, `{"type":`...)
-	dst = appendString(dst, kind)
+	dst = AppendString(dst, kind)
 	dst = append(dst, `,"expiresAt":`...)
 	dst = appendTime(dst, expiresAt)
 	return append(dst, '}')
@@ -57,9 +57,9 @@ func appendExpiry(dst []byte, kind string, expiresAt time.Time) []byte {
 // appendError appends {"type":"error","code":"token_expired","message":"…"}.
 func appendError(dst []byte, code, message string) []byte {
 	dst = append(dst, `{"type":"error","code":`...)
-	dst = appendString(dst, code)
+	dst = AppendString(dst, code)
 	dst = append(dst, `,"message":`...)
-	dst = appendString(dst, message)
+	dst = AppendString(dst, message)
 	return append(dst, '}')
 }
 
@@ -69,9 +69,9 @@ func appendTime(dst []byte, t time.Time) []byte {
 	return append(dst, '"')
 }
 
-// appendString appends s as a JSON string. Ids, event names and most accounts need no escape. <, > and & get none either: no frame is part of an HTML
+// AppendString appends s as a JSON string. Ids, event names and most accounts need no escape. <, > and & get none either: no frame is part of an HTML
 // page, and people read them.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
 			var quoted bytes.Buffer

@@ -20,7 +20,7 @@ func BenchmarkEncode(b *testing.B) {
 	b.Run("message", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			Plain.event(benchEvent)
+			Plain.Message(benchEvent)
 		}
 	})
 	b.Run("into a replay", func(b *testing.B) {
@@ -141,7 +141,7 @@ func BenchmarkJoinFrames(b *testing.B) {
 			defer hands.Put(h)
 			messages := make([]*Message, frames)
 			for i := range messages {
-				messages[i] = Plain.event(benchEvent)
+				messages[i] = Plain.Message(benchEvent)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -189,8 +189,8 @@ func BenchmarkTimer(b *testing.B) {
 	b.Run("arm", func(b *testing.B) {
 		h := NewHandler(NewHub(HubConfig{}), nil, nil, HandlerConfig{}).(*handler)
 		s := &session{handler: h}
-		s.pingAt, s.refreshAt = time.Hour, time.Hour
-		s.expiresAt = time.Now().Add(time.Hour).UnixMilli()
+		s.PingAt, s.RefreshAt = time.Hour, time.Hour
+		s.ExpiresAt = time.Now().Add(time.Hour).UnixMilli()
 		s.arm()
 		defer s.timer.Stop()
 		b.ReportAllocs()

@@ -73,7 +73,7 @@ func NewHandler(hub *Hub, authn Authenticator, log Log, cfg HandlerConfig) http.
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Metrics == nil {
-		cfg.Metrics = noMetrics{}
+		cfg.Metrics = NoMetrics{}
 	}
 	origins, err := ParseOrigins(cfg.AllowedOrigins)
 	if err != nil {
@@ -115,11 +115,11 @@ func (h *handler) admit(s *session, r *http.Request) *Ending {
 		return OriginForbidden
 	}
 	s.writer.Member, s.writer.Conn, s.writer.Finish = &s.member, s.conn, s.finish
-	return refusal(h.hub.Attach(&s.member, Plain, &s.writer))
+	return Refusal(h.hub.Attach(&s.member, Plain, &s.writer))
 }
 
-// refusal is what to tell a client that the hub does not take.
-func refusal(err error) *Ending {
+// Refusal is what to tell a client that Attach or Join does not take; nil if it does.
+func Refusal(err error) *Ending {
 	switch {
 	case err == nil:
 		return nil

@@ -80,7 +80,7 @@ func NewHub(cfg HubConfig) *Hub {
 		h.maxBytes = 4 << 20
 	}
 	if h.metrics == nil {
-		h.metrics = noMetrics{}
+		h.metrics = NoMetrics{}
 	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)

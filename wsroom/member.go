@@ -12,6 +12,11 @@ type Receiver interface {
 	GiveUp()
 }
 
+// EndingReceiver is a Receiver that is told of the ending at once, under the same rules: one for which nobody may come to Take it.
+type EndingReceiver interface {
+	Ending(reason *Ending)
+}
+
 // Member is a connection's place in the hub: first only counted, then in the room of its account, where it collects what is published behind
 // what is being replayed, and then live. A Member belongs to one connection and is used once.
 //
@@ -28,12 +33,14 @@ type Member struct {
 	stage  stage
 	awake  bool
 	queue  queue
-	taken  int     // messages that the writer has in hand: they count until it comes back
-	bytes  int     // queued and taken
-	inHand int     // bytes taken
-	start  int64   // events up to here are not for this member
-	last   int64   // the last event that was queued for it or told to it
-	ending *Ending // set once
+	ahead  queue         // told: taken before the queue, at any stage
+	dry    chan struct{} // see Drained
+	taken  int           // messages that the writer has in hand: they count until it comes back
+	bytes  int           // queued and taken
+	inHand int           // bytes taken
+	start  int64         // events up to here are not for this member
+	last   int64         // the last event that was queued for it or told to it
+	ending *Ending       // set once
 
 	account string // these three are guarded by the hub's lock
 	index   int
@@ -96,6 +103,42 @@ func (m *Member) offer(event *publication) bool {
 	return m.push(event.message(m.protocol))
 }
 
+// Tell queues a message of the connection's own ahead of everything that waits for Live: it is taken at any stage after Attach. For protocols
+// that talk before the live stream and beside it. It reports whether it was queued.
+func (m *Member) Tell(message *Message) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.receiver == nil || m.ending != nil || m.stage == left {
+		return false
+	}
+	if !m.put(&m.ahead, message) {
+		return false
+	}
+	m.wake()
+	return true
+}
+
+// Drained returns a channel that is closed when everything told so far is written, or the member ends: so that who has much to tell can wait.
+func (m *Member) Drained() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dry == nil {
+		m.dry = make(chan struct{})
+	}
+	dry := m.dry
+	if m.ending != nil || m.stage == left || m.ahead.len() == 0 && m.taken == 0 {
+		m.drain()
+	}
+	return dry
+}
+
+func (m *Member) drain() {
+	if m.dry != nil {
+		close(m.dry)
+		m.dry = nil
+	}
+}
+
 // Send queues a message of the connection's own, in order with the events. It reports whether it was queued.
 func (m *Member) Send(message *Message) bool {
 	m.mu.Lock()
@@ -119,9 +162,20 @@ func (m *Member) SendLive(message *Message) bool {
 	return true
 }
 
-// push queues, or evicts the member if there is no room. A message that is alone may be of any size.
+// push queues what waits for Live.
 func (m *Member) push(message *Message) bool {
-	held := m.queue.len() + m.taken
+	if !m.put(&m.queue, message) {
+		return false
+	}
+	if m.stage == live {
+		m.wake()
+	}
+	return true
+}
+
+// put queues, or evicts the member if there is no room. A message that is alone may be of any size.
+func (m *Member) put(q *queue, message *Message) bool {
+	held := m.queue.len() + m.ahead.len() + m.taken
 	switch {
 	case held >= m.hub.maxMessages:
 		m.hub.metrics.Evicted("messages")
@@ -132,11 +186,8 @@ func (m *Member) push(message *Message) bool {
 		m.end(Slow, false)
 		return false
 	}
-	m.queue.push(message)
+	q.push(message)
 	m.bytes += len(message.frame)
-	if m.stage == live {
-		m.wake()
-	}
 	return true
 }
 
@@ -156,22 +207,32 @@ func (m *Member) Take(dst []*Message, maxBytes int) ([]*Message, *Ending) {
 	defer m.mu.Unlock()
 	m.bytes -= m.inHand
 	m.taken, m.inHand = 0, 0
-	for dst = dst[:0]; m.stage == live && m.queue.len() > 0 && len(dst) < cap(dst); m.queue.pop() {
-		message := m.queue.front()
+	dst = m.collect(dst[:0], &m.ahead, maxBytes)
+	if m.stage == live && m.ahead.len() == 0 {
+		dst = m.collect(dst, &m.queue, maxBytes)
+	}
+	m.taken = len(dst)
+	if len(dst) > 0 {
+		return dst, nil
+	}
+	m.drain()
+	if m.ending == nil {
+		m.awake = false
+	}
+	return dst, m.ending
+}
+
+// collect moves messages into dst, as far as it and maxBytes allow.
+func (m *Member) collect(dst []*Message, q *queue, maxBytes int) []*Message {
+	for ; q.len() > 0 && len(dst) < cap(dst); q.pop() {
+		message := q.front()
 		if len(dst) > 0 && m.inHand+len(message.frame) > maxBytes {
 			break
 		}
 		dst = append(dst, message)
 		m.inHand += len(message.frame)
 	}
-	m.taken = len(dst)
-	if len(dst) > 0 {
-		return dst, nil
-	}
-	if m.ending == nil {
-		m.awake = false
-	}
-	return dst, m.ending
+	return dst
 }
 
 // End ends the connection for this reason; the first reason counts. With flush, a live member's queue goes out before. It is the receiver
@@ -189,11 +250,16 @@ func (m *Member) end(reason *Ending, flush bool) bool {
 	m.ending = reason
 	if !flush || m.stage != live {
 		m.queue.clear()
+		m.ahead.clear()
 		m.bytes = m.inHand
+		m.drain()
 		m.receiver.GiveUp()
 	}
 	if m.stage != left {
 		m.wake()
+		if told, ok := m.receiver.(EndingReceiver); ok {
+			told.Ending(reason)
+		}
 	}
 	return true
 }
@@ -205,24 +271,26 @@ func (m *Member) Ended() *Ending {
 	return m.ending
 }
 
-// Idle reports whether the member is live and everything that was queued for it is written.
+// Idle reports whether everything is written that was told, or was queued for a live member.
 func (m *Member) Idle() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.stage == live && !m.awake
+	return !m.awake
 }
 
 // Leave takes the member out of the hub: nothing is queued for it any more and Wake is not called again. The connection's last act.
 func (m *Member) Leave() {
-	m.retire()
+	m.Retire()
 	m.hub.leave(m)
 }
 
-// retire is the first half of Leave, after which no goroutine is started for the member, so that its owner can wait for those that run
+// Retire is the first half of Leave, after which no goroutine is started for the member, so that its owner can wait for those that run
 // before it is counted as gone.
-func (m *Member) retire() {
+func (m *Member) Retire() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stage = left
 	m.queue.clear()
+	m.ahead.clear()
+	m.drain()
 }

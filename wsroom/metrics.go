@@ -10,12 +10,12 @@ type Metrics interface {
 	Replayed(outcome string)          // recovered, refused, failed
 }
 
-// noMetrics counts nothing.
-type noMetrics struct{}
+// NoMetrics counts nothing.
+type NoMetrics struct{}
 
-func (noMetrics) Joined(string)         {}
-func (noMetrics) Left(string)           {}
-func (noMetrics) Delivered(string, int) {}
-func (noMetrics) Evicted(string)        {}
-func (noMetrics) Closed(int)            {}
-func (noMetrics) Replayed(string)       {}
+func (NoMetrics) Joined(string)         {}
+func (NoMetrics) Left(string)           {}
+func (NoMetrics) Delivered(string, int) {}
+func (NoMetrics) Evicted(string)        {}
+func (NoMetrics) Closed(int)            {}
+func (NoMetrics) Replayed(string)       {}

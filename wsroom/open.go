@@ -8,31 +8,30 @@ import (
 )
 
 var (
-	errNoAccount     = errors.New("the token names no account")
-	errAuthTimeout   = errors.New("the token was not checked in time")
-	errPartialReplay = errors.New("the log gave a part and then refused the cursor")
+	errNoAccount   = errors.New("the token names no account")
+	errAuthTimeout = errors.New("the token was not checked in time")
 )
 
-// identity is what a token has proved.
-type identity struct {
-	account   string
-	expiresAt time.Time
+// Identity is what a token has proved.
+type Identity struct {
+	Account   string
+	ExpiresAt time.Time
 }
 
-// authenticate checks a token within AuthTimeout. What it returns as a reason is for the client, as the error for the log.
-func (h *handler) authenticate(ctx context.Context, token string) (identity, *Ending, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, h.AuthTimeout, errAuthTimeout)
+// Authenticate checks a token within the timeout. What it returns as a reason is for the client, as the error for the log.
+func Authenticate(ctx context.Context, authn Authenticator, token string, timeout time.Duration) (Identity, *Ending, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errAuthTimeout)
 	defer cancel()
-	account, _, expiresAt, err := h.authn.Authenticate(ctx, token)
+	account, _, expiresAt, err := authn.Authenticate(ctx, token)
 	switch {
 	case err != nil:
-		return identity{}, reasonOf(err), fmt.Errorf("authenticate: %w", err)
+		return Identity{}, reasonOf(err), fmt.Errorf("authenticate: %w", err)
 	case account == "":
-		return identity{}, TokenInvalid, errNoAccount
+		return Identity{}, TokenInvalid, errNoAccount
 	case !time.Now().Before(expiresAt):
-		return identity{}, TokenExpired, nil
+		return Identity{}, TokenExpired, nil
 	}
-	return identity{account, expiresAt}, nil, nil
+	return Identity{account, expiresAt}, nil, nil
 }
 
 // reasonOf is what to tell the client about an Authenticator's error. One without a known code is the token's fault, unless time ran out.
@@ -52,42 +51,31 @@ func reasonOf(err error) *Ending {
 // open brings a session from its token to its live stream: check, join, replay, live.
 func (s *session) open(ctx context.Context, token, cursor string) {
 	defer s.done()
-	who, reason, err := s.handler.authenticate(ctx, token)
+	h := s.handler
+	who, reason, err := Authenticate(ctx, h.authn, token, h.AuthTimeout)
 	if reason != nil {
 		s.end(reason, err)
 		return
 	}
-	position, at, err := s.member.Join(who.account)
+	position, at, err := s.member.Join(who.Account)
 	if err != nil {
-		s.end(refusal(err), nil)
+		s.end(Refusal(err), nil)
 		return
 	}
 	s.mu.Lock()
 	s.joined = true
-	s.lives(who.expiresAt)
-	s.known = position
+	s.lives(who.ExpiresAt)
+	s.Known = position
 	s.arm()
 	s.mu.Unlock()
 
-	if reason, err := s.catchUp(ctx, who, cursor, place{position, at}); reason != nil {
+	replay := Replay{Log: h.log, Metrics: h.Metrics, Account: who.Account, Cursor: cursor, Position: position, At: at}
+	replayed, reason, err := replay.Run(ctx, &plainReplay{session: s, who: who})
+	if reason != nil {
 		s.end(reason, err)
+		return
 	}
-}
-
-// catchUp welcomes the client, with what it missed if it brought a cursor, and goes live.
-func (s *session) catchUp(ctx context.Context, who identity, cursor string, joined place) (*Ending, error) {
-	if cursor != "" {
-		replayed, reason, err := s.replay(ctx, who, cursor, joined)
-		if reason == nil {
-			s.goLive(replayed)
-		}
-		return reason, err
-	}
-	if err := s.conn.Write(s.welcome(who, joined.cursor, false)); err != nil {
-		return Lost, err
-	}
-	s.goLive(joined.seq)
-	return nil, nil
+	s.goLive(replayed)
 }
 
 // goLive starts the live stream, and the pings.
@@ -95,9 +83,9 @@ func (s *session) goLive(replayed int64) {
 	s.mu.Lock()
 	if !s.closed {
 		now := s.handler.now()
-		s.pingAt = now + s.handler.PingInterval
-		s.refreshAt = now + s.handler.CursorRefresh
-		s.known = max(s.known, replayed)
+		s.PingAt = now + s.handler.PingInterval
+		s.RefreshAt = now + s.handler.CursorRefresh
+		s.Known = max(s.Known, replayed)
 		s.arm()
 	}
 	s.mu.Unlock()
@@ -107,12 +95,12 @@ func (s *session) goLive(replayed int64) {
 // renew exchanges the token of a live session.
 func (s *session) renew(ctx context.Context, token string) {
 	defer s.done()
-	who, reason, err := s.handler.authenticate(ctx, token)
+	who, reason, err := Authenticate(ctx, s.handler.authn, token, s.handler.AuthTimeout)
 	switch {
 	case reason != nil:
 		s.end(reason, err)
 		return
-	case who.account != s.member.Account():
+	case who.Account != s.member.Account():
 		s.end(AccountForbidden, nil)
 		return
 	}
@@ -121,7 +109,7 @@ func (s *session) renew(ctx context.Context, token string) {
 	if s.closed {
 		return
 	}
-	s.lives(who.expiresAt)
-	s.member.Send(NewMessage(appendExpiry(nil, "renewed", who.expiresAt)))
+	s.lives(who.ExpiresAt)
+	s.member.Send(NewMessage(appendExpiry(nil, "renewed", who.ExpiresAt)))
 	s.arm()
 }

@@ -31,8 +31,8 @@ func (p *Protocol) AppendFrame(dst []byte, ev Event) []byte {
 	return socket.AppendTextFunc(dst, func(dst []byte) []byte { return p.appendEvent(dst, ev) })
 }
 
-// event encodes an event, to be shared by all members of this protocol.
-func (p *Protocol) event(ev Event) *Message {
+// Message encodes an event, to be shared by all members of this protocol.
+func (p *Protocol) Message(ev Event) *Message {
 	size := len(ev.Data) + len(ev.ID) + len(ev.Name) + 64
 	m := newMessage(size, func(dst []byte) []byte { return p.appendEvent(dst, ev) })
 	m.seq = ev.Seq
@@ -49,12 +49,22 @@ type Message struct {
 	seq     int64 // 0: not an event
 	frame   []byte
 	payload int // offset in frame
+	binary  bool
 }
 
 // NewMessage is a message that is not an event: it is never skipped and moves nobody's position.
 func NewMessage(payload []byte) *Message {
 	return newMessage(len(payload), func(dst []byte) []byte { return append(dst, payload...) })
 }
+
+// NewBinaryMessage is NewMessage in a binary frame.
+func NewBinaryMessage(payload []byte) *Message {
+	frame := socket.AppendBinary(make([]byte, 0, socket.MaxHeader+len(payload)), payload)
+	return &Message{frame: frame, payload: len(frame) - len(payload), binary: true}
+}
+
+// Pong answers a WebSocket ping in line with everything else.
+func Pong(payload []byte) *Message { return &Message{frame: socket.Pong(payload)} }
 
 func newMessage(size int, build func(dst []byte) []byte) *Message {
 	frame := socket.AppendTextFunc(make([]byte, 0, socket.MaxHeader+size), build)
@@ -76,6 +86,9 @@ func (m *Message) Frame() []byte { return m.frame }
 
 // Payload is what the frame carries: for transports that are not a WebSocket.
 func (m *Message) Payload() []byte { return m.frame[m.payload:] }
+
+// Binary reports whether the frame is a binary one.
+func (m *Message) Binary() bool { return m.binary }
 
 // encodings holds what one thing became in each protocol that has a member asking for it. There are two protocols: a scan beats a map.
 type encodings struct {
@@ -116,7 +129,7 @@ func (b *publication) message(p *Protocol) *Message {
 	if m := b.find(p); m != nil {
 		return m
 	}
-	return b.keep(p, p.event(b.Event))
+	return b.keep(p, p.Message(b.Event))
 }
 
 // settlement is the place that idle members may be told.

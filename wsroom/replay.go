@@ -2,99 +2,149 @@ package wsroom
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"notifier/wsroom/socket"
 )
 
-// replayBytes is how much of a replay is written at once.
-const replayBytes = 32 << 10
+var errPartialReplay = errors.New("the log gave a part and then refused the cursor")
 
-// replay is what a client missed, on its way past the queue: it is written by the opener, which blocks when the client is slow, while the
-// queue collects what is published meanwhile.
-type replay struct {
-	session  *session
-	who      identity
-	cursor   string
-	buf      []byte
-	last     int64
-	events   int
-	welcomed bool
-	cancel   context.CancelCauseFunc
+// Replay is what a client missed, on its way past the queue: it goes out at the client's own pace, while the queue collects what is published
+// meanwhile.
+type Replay struct {
+	Log      Log
+	Metrics  Metrics // Replayed
+	Account  string
+	Cursor   string // the client's; "": it brings none
+	Position int64  // that Join told: up to where to replay
+	At       string // and its cursor
 }
 
-// replay answers a client's cursor with the welcome and what was missed up to the position, and returns up to which event the client has been
-// told everything. A reason is for the client, its error for the log.
-func (s *session) replay(ctx context.Context, who identity, cursor string, joined place) (int64, *Ending, error) {
+// ReplaySink is the connection that is replayed to. Nothing is called at the same time as anything else.
+type ReplaySink interface {
+	// Welcome comes once, before any event: the stream starts at this cursor.
+	Welcome(cursor string, recovered bool)
+	// Event takes one event and reports whether it is time to Flush.
+	Event(ev Event) (full bool)
+	// Flush brings what was collected to the client and may block for as long as the client needs, but not beyond its end.
+	Flush() error
+}
+
+// replaying is a Replay under way.
+type replaying struct {
+	*Replay
+	sink     ReplaySink
+	cancel   context.CancelCauseFunc
+	last     int64
+	welcomed bool
+}
+
+// Run answers the client's cursor with the welcome and what was missed up to the position, and returns up to which event the client has been told
+// everything: what to call Live with. A reason is for the client, its error for the log.
+func (r *Replay) Run(ctx context.Context, sink ReplaySink) (upTo int64, reason *Ending, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &replay{session: s, who: who, cursor: cursor, last: joined.seq, cancel: cancel}
-	recovered, err := s.handler.log.Replay(ctx, who.account, cursor, joined.seq, r.yield)
+	under := &replaying{Replay: r, sink: sink, cancel: cancel, last: r.Position}
+	if r.Cursor == "" {
+		sink.Welcome(r.At, false)
+	} else if reason, err := under.answer(ctx); reason != nil {
+		return 0, reason, fmt.Errorf("replay: %w", err)
+	}
+	if err := sink.Flush(); err != nil {
+		return 0, Lost, fmt.Errorf("replay: %w", err)
+	}
+	return under.last, nil, nil
+}
+
+// answer asks the log.
+func (r *replaying) answer(ctx context.Context) (*Ending, error) {
+	recovered, err := r.Log.Replay(ctx, r.Account, r.Cursor, r.Position, r.yield)
 	switch {
 	case ctx.Err() != nil: // the client left, or could not be written to
-		return 0, Lost, fmt.Errorf("replay: %w", context.Cause(ctx))
+		return Lost, context.Cause(ctx)
 	case err == nil && !recovered && r.welcomed:
 		err = errPartialReplay
 		fallthrough
 	case err != nil:
-		s.handler.Metrics.Replayed("failed")
-		return 0, Unavailable, fmt.Errorf("replay: %w", err)
+		r.Metrics.Replayed("failed")
+		return Unavailable, err
 	case !recovered:
-		s.handler.Metrics.Replayed("refused")
-		r.buf = s.welcome(who, joined.cursor, false)
+		r.Metrics.Replayed("refused")
+		r.sink.Welcome(r.At, false)
 	default:
-		s.handler.Metrics.Replayed("recovered")
+		r.Metrics.Replayed("recovered")
 		r.welcome()
 		r.skipAhead()
 	}
-	if err := r.flush(); err != nil {
-		return 0, Lost, fmt.Errorf("replay: %w", err)
-	}
-	return r.last, nil, nil
+	return nil, nil
 }
 
 // skipAhead is for a client that was served by somebody who is ahead of us: what it has had there it is not sent again.
-func (r *replay) skipAhead() {
-	if log, knows := r.session.handler.log.(interface {
+func (r *replaying) skipAhead() {
+	if seq, ok := SeqOf(r.Log, r.Cursor); ok {
+		r.last = max(r.last, seq)
+	}
+}
+
+// SeqOf is the number of a cursor, if it is good and the log has a way to tell.
+func SeqOf(log Log, cursor string) (seq int64, ok bool) {
+	if log, knows := log.(interface {
 		Seq(cursor string) (int64, bool)
 	}); knows {
-		if seq, ok := log.Seq(r.cursor); ok {
-			r.last = max(r.last, seq)
-		}
+		return log.Seq(cursor)
 	}
+	return 0, false
 }
 
 // yield takes one missed event. The first one proves that the cursor is good, so the welcome goes before it. After a failed write the context
 // is cancelled, and what still comes is dropped.
-func (r *replay) yield(id string, seq int64, event string, data []byte) {
+func (r *replaying) yield(id string, seq int64, event string, data []byte) {
 	r.welcome()
-	r.buf = Plain.AppendFrame(r.buf, Event{ID: id, Seq: seq, Name: event, Data: data})
 	r.last = max(r.last, seq)
-	r.events++
-	if len(r.buf) >= replayBytes {
-		if err := r.flush(); err != nil {
+	if r.sink.Event(Event{ID: id, Seq: seq, Name: event, Data: data}) {
+		if err := r.sink.Flush(); err != nil {
 			r.cancel(err)
 		}
 	}
 }
 
-func (r *replay) welcome() {
+func (r *replaying) welcome() {
 	if !r.welcomed {
 		r.welcomed = true
-		r.buf = append(r.buf, r.session.welcome(r.who, r.cursor, true)...)
+		r.sink.Welcome(r.Cursor, true)
 	}
 }
 
-func (r *replay) flush() error {
+// replayBytes is how much of a replay is written at once.
+const replayBytes = 32 << 10
+
+// plainReplay writes a replay to a connection of /ws, by the opener, which blocks when the client is slow.
+type plainReplay struct {
+	session *session
+	who     Identity
+	buf     []byte
+	events  int
+}
+
+// Welcome implements ReplaySink.
+func (r *plainReplay) Welcome(cursor string, recovered bool) {
+	r.buf = append(r.buf, socket.AppendText(nil, appendWelcome(nil, r.who.Account, cursor, recovered, r.who.ExpiresAt))...)
+}
+
+// Event implements ReplaySink.
+func (r *plainReplay) Event(ev Event) (full bool) {
+	r.buf = Plain.AppendFrame(r.buf, ev)
+	r.events++
+	return len(r.buf) >= replayBytes
+}
+
+// Flush implements ReplaySink.
+func (r *plainReplay) Flush() error {
 	err := r.session.conn.Write(r.buf)
 	if err == nil && r.events > 0 {
 		r.session.handler.Metrics.Delivered(Plain.name, r.events)
 	}
 	r.buf, r.events = r.buf[:0], 0
 	return err
-}
-
-// welcome is the first frame of a stream, which starts at the cursor.
-func (s *session) welcome(who identity, cursor string, recovered bool) []byte {
-	return socket.AppendText(nil, appendWelcome(nil, who.account, cursor, recovered, who.expiresAt))
 }

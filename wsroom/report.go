@@ -18,7 +18,7 @@ func (s *session) report(ended *Ending, readErr error) {
 	case ended != nil:
 		code, name = ended.Close, ended.Code
 	case errors.As(readErr, &closed):
-		code, name = clientCode(closed.Code), "left"
+		code, name = ClientCode(closed.Code), "left"
 	}
 	s.mu.Lock()
 	cause := s.cause
@@ -36,8 +36,8 @@ func (s *session) report(ended *Ending, readErr error) {
 	s.handler.Metrics.Closed(code)
 }
 
-// clientCode is the code of a client's close frame, of which a client may send any: it becomes a label, so there are few.
-func clientCode(code int) int {
+// ClientCode is the code of a client's close frame, of which a client may send any: it becomes a label, so there are few.
+func ClientCode(code int) int {
 	switch code {
 	case 1000, 1001:
 		return code

@@ -25,6 +25,8 @@ func (h *Hub) Attach(m *Member, p *Protocol, r Receiver) error {
 	if err := h.open(); err != nil {
 		return err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.hub, m.protocol, m.receiver, m.where = h, p, r, waiting
 	h.waiting[m] = struct{}{}
 	h.protocols[p.name]++

@@ -28,7 +28,7 @@ type session struct {
 	handler *handler
 	conn    *socket.Conn
 	work    sync.WaitGroup // the opener
-	bucket  bucket         // the reader's
+	bucket  Bucket         // the reader's
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -37,7 +37,8 @@ type session struct {
 	busy   context.CancelFunc // of the opener or renewal under way
 	next   string             // a renewal's token that waits for it
 	cause  error              // of the ending, for the log
-	due
+	cursor string             // of the URL, until the first message
+	Due
 }
 
 // run starts the reader, on a goroutine of its own so that the one of net/http, whose stack has grown, ends. A token that came with the
@@ -46,7 +47,7 @@ func (s *session) run(token, cursor string) {
 	h := s.handler
 	s.mu.Lock()
 	if token == "" {
-		s.authBy = h.now() + h.AuthTimeout
+		s.AuthBy = h.now() + h.AuthTimeout
 		s.cursor = cursor
 	}
 	s.arm()
@@ -162,14 +163,14 @@ func (s *session) received(frame []byte) (reason *Ending, cause error) {
 func (s *session) first(message authMessage) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.authBy == 0 {
+	if s.AuthBy == 0 {
 		return false
 	}
 	cursor := s.cursor
 	if message.Cursor != "" {
 		cursor = message.Cursor
 	}
-	s.authBy, s.cursor = 0, ""
+	s.AuthBy, s.cursor = 0, ""
 	go s.open(s.begin(), message.Token, cursor)
 	return true
 }
@@ -180,11 +181,11 @@ func (s *session) pinged(payload []byte) (answer bool) {
 	if s.member.Ended() != nil {
 		return false
 	}
-	return !s.member.SendLive(&Message{frame: socket.Pong(payload)})
+	return !s.member.SendLive(Pong(payload))
 }
 
 // fits counts a frame, and reports whether it still fits. By the reader, inside Read: a message in fragments without end never gets further.
-func (s *session) fits() bool { return s.bucket.take(s.handler.now()) }
+func (s *session) fits() bool { return s.bucket.Take(s.handler.now(), bucketSize, bucketRate) }
 
 // readFailed turns what the reader met into the session's ending, unless it has one.
 func (s *session) readFailed(err error) {
@@ -233,7 +234,7 @@ func (s *session) leave(readErr error) {
 	}
 	s.mu.Unlock()
 
-	s.member.retire()
+	s.member.Retire()
 	ended := s.member.Ended()
 	if ended == Slow {
 		s.conn.Cut()

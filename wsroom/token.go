@@ -13,11 +13,11 @@ const (
 
 // BearerToken returns the token of the Authorization header, "" if it has none.
 func BearerToken(r *http.Request) string {
-	return trimBearer(r.Header.Get("Authorization"))
+	return TrimBearer(r.Header.Get("Authorization"))
 }
 
-// trimBearer takes the token out of "Bearer <token>"; the scheme's case does not matter (RFC 9110, section 11.1).
-func trimBearer(header string) string {
+// TrimBearer takes the token out of "Bearer <token>", "" if it is something else; the scheme's case does not matter (RFC 9110, section 11.1).
+func TrimBearer(header string) string {
 	scheme, token, found := strings.Cut(strings.TrimSpace(header), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
 		return ""

@@ -48,26 +48,35 @@ func (c *Conn) Wait() error { return c.wire.wait() }
 // It relies on coder/websocket taking a read error between two messages for the reader's business, and not for the end of the connection: a
 // test holds it to that.
 func (c *Conn) Read() ([]byte, error) {
+	message, _, err := c.read(false)
+	return message, err
+}
+
+// ReadAny is Read for protocols that have binary messages too: it tells which kind it was, and nil without an error is again the end of what
+// has come (an empty message is not nil).
+func (c *Conn) ReadAny() (message []byte, binary bool, err error) { return c.read(true) }
+
+func (c *Conn) read(any bool) (message []byte, binary bool, err error) {
 	kind, body, err := c.ws.Reader(context.Background()) // without Done: no timer and no goroutine per read
 	if errors.Is(err, errIdle) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, readError(err)
+		return nil, false, readError(err)
 	}
-	if kind != websocket.MessageText {
-		return nil, ErrBinary
+	if binary = kind != websocket.MessageText; binary && !any {
+		return nil, true, ErrBinary
 	}
-	message, err := io.ReadAll(io.LimitReader(body, int64(c.limit)+1))
+	message, err = io.ReadAll(io.LimitReader(body, int64(c.limit)+1))
 	switch {
 	case err != nil:
-		return nil, readError(err)
+		return nil, binary, readError(err)
 	case len(message) > c.limit:
-		return nil, ErrTooBig
-	case !utf8.Valid(message): // coder/websocket does not check
-		return nil, ErrUTF8
+		return nil, binary, ErrTooBig
+	case !binary && !utf8.Valid(message): // coder/websocket does not check
+		return nil, binary, ErrUTF8
 	}
-	return message, nil
+	return message, binary, nil
 }
 
 // readError sorts what coder/websocket reports: the peer's close frame, a frame refused, a lost connection, or else a fault in the protocol.

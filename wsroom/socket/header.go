@@ -5,6 +5,7 @@ import "encoding/binary"
 // Opcodes of RFC 6455, section 5.2, as far as a server sends them.
 const (
 	opText  = 0x1
+	opBin   = 0x2
 	opClose = 0x8
 	opPing  = 0x9
 	opPong  = 0xa
@@ -17,6 +18,11 @@ const MaxHeader = 10
 // AppendText appends a whole text frame, header and payload, as a server sends it (final, unmasked).
 func AppendText(dst, payload []byte) []byte {
 	return append(appendHeader(dst, opText, len(payload)), payload...)
+}
+
+// AppendBinary is AppendText for a binary frame.
+func AppendBinary(dst, payload []byte) []byte {
+	return append(appendHeader(dst, opBin, len(payload)), payload...)
 }
 
 // AppendTextFunc appends a whole text frame around the payload that build appends. The payload is written once, behind room for the header

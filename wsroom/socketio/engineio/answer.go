@@ -1,0 +1,63 @@
+package engineio
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// refusal is an error as Engine.IO clients know it: a code and a text, in JSON.
+type refusal struct {
+	status int
+	body   string
+}
+
+func refuse(status, code int, message string) refusal {
+	body, err := json.Marshal(struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}{code, message})
+	if err != nil {
+		panic("engineio: encode refusal: " + err.Error()) // a number and a string always encode
+	}
+	return refusal{status, string(body)}
+}
+
+// The codes of the reference server. What it has no code for is "forbidden" (4) there, too.
+var (
+	unknownTransport   = refuse(http.StatusBadRequest, 0, "Transport unknown")
+	unknownSession     = refuse(http.StatusBadRequest, 1, "Session ID unknown")
+	badMethod          = refuse(http.StatusBadRequest, 2, "Bad handshake method")
+	badRequest         = refuse(http.StatusBadRequest, 3, "Bad request")
+	forbidden          = refuse(http.StatusForbidden, 4, "Forbidden")
+	unsupportedVersion = refuse(http.StatusBadRequest, 5, "Unsupported protocol version")
+	tooLarge           = refuse(http.StatusRequestEntityTooLarge, 3, "Payload too large")
+	unavailable        = refuse(http.StatusServiceUnavailable, 4, "Service unavailable")
+)
+
+func (e refusal) send(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.status)
+	_, _ = w.Write([]byte(e.body)) // a client that is gone needs no answer
+}
+
+// prepare sets the headers that every answer has, errors included: nothing is kept by caches, and pages of allowed origins may read it. A page whose
+// origin is known by name may send its cookies; one that is let in by "*" may not.
+func (srv *Server) prepare(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" || !srv.Origins.Allowed(r) {
+		return
+	}
+	header.Set("Access-Control-Allow-Origin", origin)
+	if srv.Origins.Named(r) {
+		header.Set("Access-Control-Allow-Credentials", "true")
+	}
+	if r.Method == http.MethodOptions {
+		header.Set("Access-Control-Allow-Methods", "GET, POST")
+		header.Set("Access-Control-Allow-Headers", "authorization, content-type")
+		header.Set("Access-Control-Max-Age", "600")
+	}
+}

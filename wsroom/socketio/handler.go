@@ -1,0 +1,83 @@
+package socketio
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"notifier/wsroom"
+	"notifier/wsroom/socketio/engineio"
+)
+
+// Config is the conduct of /socket.io/. Zero values stand for what the comments say, which is what the reference server does.
+type Config struct {
+	AllowedOrigins  []string      // see wsroom.ParseOrigins; none: the same origin only
+	AllowQueryToken bool          // ?access_token= and ?token=
+	NoRecovery      bool          // no connection state recovery: frames as a plain Socket.IO server sends them
+	RefuseByLeaving bool          // refuse a token by accepting and then disconnecting (40, 41), as NestJS guards do, instead of an error (44)
+	PingInterval    time.Duration // 25 s
+	PingTimeout     time.Duration // 20 s
+	UpgradeTimeout  time.Duration // 10 s
+	ConnectTimeout  time.Duration // 45 s from the opening to a CONNECT that is good
+	AuthTimeout     time.Duration // 10 s for the Authenticator
+	MaxPayload      int           // 1,000,000 bytes
+	CursorRefresh   time.Duration // 3 minutes
+	Logger          *slog.Logger
+	Metrics         wsroom.Metrics // of connections: Closed, Replayed, and Delivered by long-polling
+}
+
+// handler serves /socket.io/.
+type handler struct {
+	Config
+	protocol *wsroom.Protocol
+	authn    wsroom.Authenticator
+	log      wsroom.Log
+}
+
+// NewHandler serves Socket.IO to members of the hub's rooms, on whatever path it is mounted. A pattern of AllowedOrigins that ParseOrigins refuses allows
+// nobody: check them where settings are read.
+func NewHandler(hub *wsroom.Hub, authn wsroom.Authenticator, log wsroom.Log, cfg Config) http.Handler {
+	orElse := func(d *time.Duration, fallback time.Duration) {
+		if *d <= 0 {
+			*d = fallback
+		}
+	}
+	orElse(&cfg.ConnectTimeout, 45*time.Second)
+	orElse(&cfg.AuthTimeout, 10*time.Second)
+	orElse(&cfg.CursorRefresh, 3*time.Minute)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = wsroom.NoMetrics{}
+	}
+	origins, err := wsroom.ParseOrigins(cfg.AllowedOrigins)
+	if err != nil {
+		cfg.Logger.Error("origin_patterns_refused", slog.Any("error", err))
+	}
+	h := &handler{Config: cfg, protocol: recovering, authn: authn, log: log}
+	engine := engineio.Config{
+		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, UpgradeTimeout: cfg.UpgradeTimeout,
+		CursorRefresh: cfg.CursorRefresh, MaxPayload: cfg.MaxPayload, Origins: origins, Logger: cfg.Logger, Metrics: cfg.Metrics,
+	}
+	if cfg.NoRecovery {
+		h.protocol, engine.CursorRefresh = plain, 0
+	}
+	return engineio.NewServer(hub, h.protocol, engine, h.open)
+}
+
+// open is called for each new session.
+func (h *handler) open(s *engineio.Session, r *http.Request) engineio.Application {
+	s.Expect(h.ConnectTimeout)
+	return &client{handler: h, session: s, token: openingToken(r, h.AllowQueryToken)}
+}
+
+// refusedConnect is for the log: the connection stays open, for another token.
+func (h *handler) refusedConnect(remote string, reason *wsroom.Ending, cause error) {
+	attrs := []slog.Attr{slog.String("remote_addr", remote), slog.String("code", reason.Code)}
+	if cause != nil {
+		attrs = append(attrs, slog.Any("cause", cause))
+	}
+	h.Logger.LogAttrs(context.Background(), slog.LevelInfo, "connect_refused", attrs...)
+}

@@ -1,0 +1,106 @@
+package socketio_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"notifier/wsroom/socketio"
+)
+
+func TestPingsAndTheirDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t, configured(func(c *socketio.Config) { c.PingInterval, c.PingTimeout = 10*time.Second, 4*time.Second }))
+		began := time.Now()
+		w, _ := s.join("1")
+		for i := range 3 {
+			w.want("2")
+			if got, want := time.Since(began), time.Duration(i+1)*10*time.Second; got != want {
+				t.Errorf("ping %d after %v, want %v", i, got, want)
+			}
+			time.Sleep(3 * time.Second) // late, but not too late
+			w.send("3")
+		}
+		w.want("2")
+		w.wantClose(1001, "ping_timeout")
+		if got := time.Since(began); got != 44*time.Second {
+			t.Errorf("closed after %v", got)
+		}
+		synctest.Wait()
+		if s.counts.get("closed 1006") != 1 {
+			t.Error("not counted")
+		}
+	})
+}
+
+func TestASessionLivesNoLongerThanItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t)
+		began := time.Now()
+		w, _ := s.join("1/10s")
+		w.wantClose(4401, "token_expired")
+		if got := time.Since(began); got != 10*time.Second {
+			t.Errorf("closed after %v", got)
+		}
+	})
+}
+
+func TestIdleClientsAreToldTheCursor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t, configured(func(c *socketio.Config) { c.PingInterval = time.Hour }))
+		w, g := s.join("1")
+		began := time.Now()
+		for range 5 {
+			s.publish("2", `{}`)
+		}
+		w.want(`42["$cursor","1-105"]`)
+		if got := time.Since(began); got != 3*time.Minute {
+			t.Errorf("after %v", got)
+		}
+		time.Sleep(10 * time.Minute) // nothing has moved
+		seq := s.publish("1", `{"id":1}`)
+		w.want(eventFrame(seq, `{"id":1}`))
+		s.journal.forget(105) // the pid's own cursor is too old by now
+		w, again := s.rejoin("1", g.Pid, "1-105")
+		if again.Pid != g.Pid {
+			t.Error("not recovered")
+		}
+		w.want(eventFrame(seq, `{"id":1}`))
+	})
+}
+
+func TestWithoutRecoveryIdleClientsAreToldNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t, configured(func(c *socketio.Config) { c.NoRecovery, c.PingInterval = true, time.Hour }))
+		w, _ := s.join("1")
+		s.publish("2", `{}`)
+		time.Sleep(50 * time.Minute)
+		s.publish("1", `{"id":1}`)
+		w.want(`42["appointmnents.finished",{"id":1}]`)
+	})
+}
+
+func TestATokenThatIsNotCheckedInTimeClosesTheTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := listenPipes(t).connect("")
+		began := time.Now()
+		w.send(`40{"token":"hang"}`)
+		w.wantClose(1013, "keys_unavailable")
+		if got := time.Since(began); got != 10*time.Second {
+			t.Errorf("after %v", got)
+		}
+	})
+}
+
+func TestWhoLeavesWhileItsTokenIsCheckedMayComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t)
+		w := s.connect("")
+		w.send(`40{"token":"hang"}`)
+		synctest.Wait()
+		w.send(`41`)
+		synctest.Wait()
+		w.send(`40{"token":"1"}`)
+		w.greeted()
+	})
+}
