@@ -27,7 +27,8 @@ type options struct {
 	dir       string
 	seed      uint64
 	changes   int
-	protocols []string // of the screens
+	patience  time.Duration // how long a wait for a lock must last to count: deadlock_timeout
+	protocols []string      // of the screens
 	log       func(format string, args ...any)
 }
 

@@ -15,7 +15,7 @@ import (
 // What PostgreSQL's own NOTIFY queue does when somebody does not let it be cleaned up.
 var queueScenarios = []*scenario{{
 	name: "notify-queue-full", about: "a session that listens sits in a transaction, and the NOTIFY queue fills: no bell, and no failure",
-	plan:   plan{rate: 300},
+	plan:   plan{rate: 200},
 	fault:  fillQueue,
 	resume: time.Second,
 }}

@@ -155,7 +155,7 @@ func open(ctx context.Context, dir string, o options, p plan) (w *world, err err
 
 func (w *world) openDatabase(ctx context.Context) (err error) {
 	settings := append([]string{
-		"log_connections = on", "log_line_prefix = '%m [%p] '", "log_lock_waits = on", "deadlock_timeout = 100ms",
+		"log_connections = on", "log_line_prefix = '%m [%p] '", "log_lock_waits = on", "deadlock_timeout = " + w.patience.String(),
 		"wal_keep_size = 1GB", "synchronous_commit = on", "log_min_duration_statement = 100",
 	}, w.plan.settings...)
 	if w.server, err = postgres.Start(ctx, postgres.Options{Settings: settings}); err != nil {
