@@ -34,6 +34,11 @@ test: ## everything, with the race detector: units, a real PostgreSQL, the real 
 	go vet ./...
 	go test -race -count=1 -timeout $(TEST_TIMEOUT) ./...
 
+.PHONY: chaos
+chaos: ## proof that nothing is lost: every fault, in about a quarter of an hour; ARGS='-run server -seed 7'
+	@.ci/install test
+	@go run ./cmd/notifier/chaos $(ARGS)
+
 .PHONY: build
 build: ## bin/notifier, static and stamped with the version
 	$(BUILD) -o $(BIN)/notifier ./cmd/notifier

@@ -42,6 +42,7 @@ type daemon struct {
 	hub       *wsroom.Hub
 	feed      *notifier.Feed
 	listener  *notifier.Listener
+	replays   *notifier.Log // of both protocols, which share their reads
 	releaser  *notifier.Releaser
 	retention *notifier.Retention
 	watch     *notifier.Watch
@@ -98,7 +99,9 @@ func (d *daemon) connectParts(ctx context.Context) error {
 	d.metrics.watch(d.hub)
 	d.releaser = notifier.NewReleaser(d.pool, d.metrics, d.log)
 	d.retention = notifier.NewRetention(d.pool, s.retention, d.metrics, d.log)
-	d.feed = notifier.NewFeed(d.pool, d.hub, d.loader(), d.releaser, s.pollInterval, d.metrics, d.log)
+	loader := notifier.NewLoader(d.pool, d.metrics, d.log)
+	d.replays = notifier.NewLog(d.pool, loader, s.replayLimit)
+	d.feed = notifier.NewFeed(d.pool, d.hub, loader, d.releaser, s.pollInterval, d.metrics, d.log)
 	if d.listener, err = notifier.NewListener(s.direct(), d.feed, d.metrics, d.log); err != nil {
 		return err
 	}
@@ -106,11 +109,9 @@ func (d *daemon) connectParts(ctx context.Context) error {
 	return nil
 }
 
-func (d *daemon) loader() *notifier.Loader { return notifier.NewLoader(d.pool, d.metrics, d.log) }
-
 func (d *daemon) socketHandler() http.Handler {
 	s := d.settings
-	return wsroom.NewHandler(d.hub, tokens{d.verifier}, notifier.NewLog(d.pool, d.loader(), s.replayLimit), wsroom.HandlerConfig{
+	return wsroom.NewHandler(d.hub, tokens{d.verifier}, d.replays, wsroom.HandlerConfig{
 		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken,
 		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, Logger: d.log, Metrics: d.metrics,
 	})

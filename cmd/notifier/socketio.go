@@ -3,14 +3,13 @@ package main
 import (
 	"net/http"
 
-	"notifier/notifier"
 	"notifier/wsroom/socketio"
 )
 
 // mountSocketIO serves Socket.IO to members of the same rooms. Clients may be told to leave the slash away, and do not follow redirects.
 func (d *daemon) mountSocketIO(mux *http.ServeMux) {
 	s := d.settings
-	handler := socketio.NewHandler(d.hub, tokens{d.verifier}, notifier.NewLog(d.pool, d.loader(), s.replayLimit), socketio.Config{
+	handler := socketio.NewHandler(d.hub, tokens{d.verifier}, d.replays, socketio.Config{
 		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken, NoRecovery: !s.socketioRecovery,
 		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, Logger: d.log, Metrics: d.metrics,
 	})

@@ -10,7 +10,7 @@
 //	run.go        one scenario from beginning to end
 //	scenario.go   what a scenario is; scenarios_*.go, all of them
 //	wrongclock.go a daemon that does not know the time
-//	world.go      the processes of a scenario
+//	world.go      the processes of a scenario: database.go, node.go (a daemon and the links around it), keys.go, invite.go
 //	clinic.go     writers, and what they have committed; writer.go, one of them
 //	daemon.go     one `notifier serve`; journal.go, what it has logged
 //	screen.go     one client and what it received; plain.go, stock.go: the two wire protocols

@@ -11,8 +11,8 @@ import (
 )
 
 // invite makes the screens: of every account and protocol some, each with a daemon that it prefers.
-func (w *world) invite(ctx context.Context, protocols []string) error {
-	for _, protocol := range protocols {
+func (w *world) invite(ctx context.Context) error {
+	for _, protocol := range w.protocols {
 		seat, err := w.host(ctx, protocol)
 		if err != nil {
 			return err

@@ -24,9 +24,9 @@ const (
 type options struct {
 	binary    string
 	build     []string // flags of go build for a binary that is not the usual one
-	dir       string
+	dir       string   // of the logs
 	seed      uint64
-	changes   int
+	changes   int           // to be committed
 	patience  time.Duration // how long a wait for a lock must last to count: deadlock_timeout
 	protocols []string      // of the screens
 	log       func(format string, args ...any)
@@ -39,18 +39,18 @@ func (s *scenario) run(ctx context.Context, o options) (*verdict, error) {
 		return nil, err
 	}
 	began := time.Now()
-	dir := filepath.Join(o.dir, s.name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	o.dir = filepath.Join(o.dir, s.name)
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return nil, err
 	}
 	// A scenario that hangs is a finding, too.
 	ctx, cancel := context.WithTimeoutCause(ctx, 4*time.Minute, errors.New("the scenario took more than 4 minutes"))
 	defer cancel()
-	w, err := open(ctx, dir, o, p)
+	w, err := open(ctx, o, p)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.play(ctx, w, o)
+	v, err := s.play(ctx, w)
 	err = errors.Join(err, w.close())
 	cancel()
 	_ = w.group.Wait() // links end with their context, and say so
@@ -60,8 +60,8 @@ func (s *scenario) run(ctx context.Context, o options) (*verdict, error) {
 	return v, err
 }
 
-func (s *scenario) play(ctx context.Context, w *world, o options) (*verdict, error) {
-	if err := w.invite(ctx, o.protocols); err != nil {
+func (s *scenario) play(ctx context.Context, w *world) (*verdict, error) {
+	if err := w.invite(ctx); err != nil {
 		return nil, err
 	}
 	audience, leave := context.WithCancel(ctx)
@@ -73,7 +73,7 @@ func (s *scenario) play(ctx context.Context, w *world, o options) (*verdict, err
 	if err := w.assembled(watchers); err != nil {
 		return nil, err
 	}
-	if err := s.day(ctx, w, o); err != nil {
+	if err := s.day(ctx, w); err != nil {
 		return nil, err
 	}
 	settled := w.settle(ctx)
@@ -89,27 +89,27 @@ func (s *scenario) play(ctx context.Context, w *world, o options) (*verdict, err
 }
 
 // day is the clinic's: some changes, then the fault, then the rest of the changes.
-func (s *scenario) day(ctx context.Context, w *world, o options) error {
+func (s *scenario) day(ctx context.Context, w *world) error {
 	rate := s.plan.rate
 	if rate == 0 {
 		rate = usualRate
 	}
-	w.clinic = newClinic(func() string { return w.primary().URL(app, database) }, o.seed, rate)
+	w.clinic = newClinic(func() string { return w.primary().URL(app, database) }, w.seed, rate)
 	open, closeClinic := context.WithCancel(ctx)
 	writing, open := errgroup.WithContext(open)
 	writing.Go(func() error { return w.clinic.run(open) })
-	err := w.clinic.reach(ctx, o.changes/10)
+	err := w.clinic.reach(ctx, w.changes/10)
 	if err == nil {
-		o.log("%s: fault begins at change %d", s.name, w.clinic.changes.Load())
+		w.log("%s: fault begins at change %d", s.name, w.clinic.changes.Load())
 		err = s.fault(ctx, w)
 	}
 	if w.overAt.IsZero() {
 		w.over()
 	}
 	if err == nil {
-		o.log("%s: fault is over at change %d", s.name, w.clinic.changes.Load())
+		w.log("%s: fault is over at change %d", s.name, w.clinic.changes.Load())
 		// Some after the fault, however long it took.
-		err = w.clinic.reach(ctx, max(o.changes, int(w.clinic.changes.Load())+o.changes/10))
+		err = w.clinic.reach(ctx, max(w.changes, int(w.clinic.changes.Load())+w.changes/10))
 	}
 	closeClinic()
 	return errors.Join(err, writing.Wait())
