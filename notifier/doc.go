@@ -22,7 +22,11 @@
 //	load.go         reads that data for a batch of events
 //	database.go     the pool, time limits, whose fault an error is; session.go, one connection and the pooler in between
 //	retention.go    removes what is older than the retention
-//	watch.go        looks whether all this works; judge.go decides what is trouble, trouble.go names it
+//	lend.go         lets the writers ring their bell, as long as the queue of NOTIFY has room
+//	watch.go        looks whether all this works; judge.go decides what is trouble, trouble.go names it, watch_log.go tells it
+//	clock.go        the database's clock, by which delays are measured
+//	quiet.go        log lines that can repeat thousands of times
+//	metrics.go      what is counted; queries.go, the statements, each in a .sql file
 //
 // PostgreSQL holds all state that matters. Any number of daemons may run on one database: each numbers,
 // each reads the whole log in the same order, and each serves the clients that are connected to it.

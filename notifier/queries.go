@@ -12,6 +12,8 @@ var (
 	probeSQL string
 	//go:embed pump.sql
 	pumpSQL string
+	//go:embed lend.sql
+	lendSQL string
 	//go:embed announce.sql
 	announceSQL string
 	//go:embed release.sql

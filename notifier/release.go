@@ -97,8 +97,8 @@ func (r *Releaser) consider(seq int64) {
 // settle runs passes while they get anywhere. After one that failed it goes doctor by doctor for a while: what a
 // pass has done is undone when one doctor's trigger hangs in it.
 func (r *Releaser) settle(ctx context.Context) error {
-	since := r.since.Swap(noEvents)
 	for {
+		since := r.since.Swap(noEvents) // one pass notes it down for all
 		doctors := releaseBatch
 		if time.Now().Before(r.careful) {
 			doctors = 1

@@ -36,8 +36,8 @@ type Ears interface {
 }
 
 // Watch looks after what nobody would notice until a screen is late: a pump that somebody keeps from numbering,
-// releases that cannot be applied, bells that are not heard. It changes nothing; each trouble is told in the metrics,
-// by Troubles, and in one log line when it begins and one when it is over.
+// releases that cannot be applied, bells that are not heard. Each trouble is told in the metrics, by Troubles, and in
+// one log line when it begins and one when it is over. It changes nothing but the bell's lease.
 //
 // While the database is away it knows nothing and says nothing: that is the feed's to report.
 type Watch struct {
@@ -89,6 +89,10 @@ func (w *Watch) Run(ctx context.Context) error {
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	for {
+		err := w.lend(ctx)
+		if sqlState(err) != "" && ctx.Err() == nil { // else the database is away, which is the feed's to tell
+			w.quiet.warn(ctx, "bell_not_lent", sqlState(err), slog.Any("error", conceal(err)))
+		}
 		l, err := w.look(ctx)
 		if ctx.Err() != nil {
 			return nil

@@ -125,6 +125,7 @@ func TestAQueueThatIsHalfFullSilencesTheBellAndFailsNoTransaction(t *testing.T) 
 			clinic := newClinic(t)
 			clinic.Exec(pgtest.Superuser, `ALTER FUNCTION pg_catalog.pg_notification_queue_usage() RENAME TO true_usage;
 				CREATE FUNCTION pg_catalog.pg_notification_queue_usage() RETURNS double precision LANGUAGE sql AS 'SELECT `+c.usage+`'`)
+			clinic.Exec(pgtest.Runtime, `SELECT notifier.lend_bell('1 hour')`)
 			bells := listening(t, clinic.DB, "notifier_bell")
 			id := clinic.finish(1)
 			equal(t, "staged", clinic.staged(), []int{id})
@@ -135,5 +136,25 @@ func TestAQueueThatIsHalfFullSilencesTheBellAndFailsNoTransaction(t *testing.T) 
 				t.Errorf("%d bells, want one: %v", got, c.rings)
 			}
 		})
+	}
+}
+
+// Nobody listens where no daemon runs, and nobody asks whether the queue has room: so nobody rings.
+func TestTheBellIsLentForAWhile(t *testing.T) {
+	t.Parallel()
+	clinic := newClinic(t)
+	clinic.Exec(pgtest.Superuser, `UPDATE notifier.setting SET bell_until = clock_timestamp()`)
+	bells := listening(t, clinic.DB, "notifier_bell")
+	clinic.finish(1)
+	equal(t, "bells after the lease", bells(), nil)
+	clinic.Exec(pgtest.Runtime, `SELECT notifier.lend_bell('1 hour')`)
+	clinic.finish(1)
+	if got := len(bells()); got != 1 {
+		t.Errorf("%d bells within the lease, want one", got)
+	}
+	until := pgtest.Get[string](clinic.DB, `SELECT bell_until::text FROM notifier.setting`)
+	clinic.Exec(pgtest.Runtime, `SELECT notifier.lend_bell('1 hour')`)
+	if got := pgtest.Get[string](clinic.DB, `SELECT bell_until::text FROM notifier.setting`); got != until {
+		t.Errorf("a lease that is fresh went from %s to %s: one of several daemons is enough", until, got)
 	}
 }

@@ -141,6 +141,7 @@ func textClinic(t *testing.T, before, statusType string) *pgtest.DB {
 		},
 	}})
 	up(t, m)
+	db.Exec(pgtest.Superuser, `SELECT notifier.lend_bell('1 hour')`)
 	return db
 }
 

@@ -2,9 +2,11 @@ package sql_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -120,10 +122,19 @@ func (c *clinic) release(since int64) []settled {
 
 func (c *clinic) tryRelease(since int64) ([]settled, error) { return release(c.runtime, since) }
 
-func release(conn *pgx.Conn, since int64) ([]settled, error) {
-	rows, _ := conn.Query(context.Background(),
-		`SELECT seq, coalesce(outcome, ''), coalesce(problem, '') FROM notifier.release(100, $1)`, since)
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[settled])
+// release calls until a call tells nothing, as the daemons do, and returns what all of them told, by number.
+func release(conn *pgx.Conn, since int64) (all []settled, err error) {
+	for {
+		rows, _ := conn.Query(context.Background(),
+			`SELECT seq, coalesce(outcome, ''), coalesce(problem, '') FROM notifier.release(100, $1)`, since)
+		told, err := pgx.CollectRows(rows, pgx.RowToStructByPos[settled])
+		if err != nil || len(told) == 0 {
+			slices.SortStableFunc(all, func(a, b settled) int { return cmp.Compare(a.Seq, b.Seq) })
+			return all, err
+		}
+		all = append(all, told...)
+		since = math.MaxInt64
+	}
 }
 
 // retryNow lets waiting effects be due again, as their time passing does.

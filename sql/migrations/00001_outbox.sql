@@ -112,14 +112,16 @@ INSERT INTO notifier.route (status, event, releases_doctor) VALUES
 
 -- One row of settings that `notifier migrate` writes and the trigger or later migrations read.
 CREATE TABLE notifier.setting (
-    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    bell      boolean NOT NULL,
-    names     jsonb   NOT NULL
-);
+    singleton  boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    bell       boolean     NOT NULL,
+    bell_until timestamptz NOT NULL DEFAULT '-infinity',
+    names      jsonb       NOT NULL
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0, vacuum_truncate = off);
 
 INSERT INTO notifier.setting (bell, names) VALUES ({{bell}}, {{names}});
 
 COMMENT ON COLUMN notifier.setting.bell IS 'Whether the trigger raises NOTIFY. Off for applications that use PREPARE TRANSACTION.';
+COMMENT ON COLUMN notifier.setting.bell_until IS 'Until when daemons listen and the queue of NOTIFY has room: see notifier.lend_bell().';
 COMMENT ON COLUMN notifier.setting.names IS 'The table, column, status and role names that the migrations were rendered with.';
 
 GRANT SELECT ON notifier.staging, notifier.event, notifier.head, notifier.epoch, notifier.effect,

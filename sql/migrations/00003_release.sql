@@ -83,6 +83,19 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     -- Where the whole table is locked it is here that we fail, not doctor by doctor.
     PERFORM FROM {{table "doctors"}} AS d WHERE false FOR NO KEY UPDATE;
+    -- Written down, so that a doctor who is passed over now stays due, for whichever daemon comes next.
+    IF since_seq < (SELECT h.seq FROM notifier.head AS h) THEN
+        WITH waiting AS MATERIALIZED (
+            SELECT w.seq, w.doctor_id, w.retry_at FROM notifier.effect AS w WHERE w.outcome IS NULL
+        ), early AS (
+            SELECT e.seq FROM notifier.effect AS e
+            WHERE e.seq = ANY (ARRAY(SELECT w.seq FROM waiting AS w
+                                     WHERE w.retry_at > clock_timestamp()
+                                       AND w.doctor_id IN (SELECT n.doctor_id FROM notifier.event AS n WHERE n.seq > since_seq)))
+            FOR UPDATE SKIP LOCKED
+        )
+        UPDATE notifier.effect AS e SET retry_at = clock_timestamp() FROM early AS y WHERE e.seq = y.seq;
+    END IF;
     -- A deferred constraint on doctors must raise in that doctor's own block below, not at everybody's commit.
     SET CONSTRAINTS ALL IMMEDIATE;
 
@@ -91,10 +104,9 @@ BEGIN
         WHERE w.outcome IS NULL
         GROUP BY w.doctor_id
         HAVING min(w.retry_at) <= clock_timestamp()
-            OR w.doctor_id IN (SELECT n.doctor_id FROM notifier.event AS n WHERE n.seq > since_seq)
         -- Who was not tried yet comes first. One doctor at a time means that the last call was cut short: then
         -- any of them, so that the one whose trigger hangs does not stand before the others every time.
-        ORDER BY min(w.tries), CASE WHEN max_doctors > 1 THEN min(w.seq) END, random()
+        ORDER BY CASE WHEN max_doctors > 1 THEN min(w.tries) END, CASE WHEN max_doctors > 1 THEN min(w.seq) END, random()
     LOOP
         began := coalesce(began, clock_timestamp());
         EXIT WHEN max_doctors <= 0 OR clock_timestamp() > least(locked + interval '5 ms', began + interval '250 ms');
@@ -120,20 +132,19 @@ BEGIN
                 CONTINUE;
             END IF;
 
-            -- Another daemon may have settled them since we looked, or the retention may be at it.
+            -- Another daemon may have settled them since we looked, or the retention may be at it. Where the doctor is
+            -- locked only the first is settled: the next call finds him free and needs no lock for the others.
             waiting := ARRAY(SELECT e.seq FROM notifier.effect AS e
                              WHERE e.seq = ANY (due.asked) AND e.outcome IS NULL
-                             ORDER BY e.seq FOR UPDATE SKIP LOCKED);
+                             ORDER BY e.seq LIMIT CASE WHEN verdict = 'released' THEN 1 END FOR UPDATE SKIP LOCKED);
             CONTINUE WHEN waiting = '{}';
             IF verdict = 'released' THEN
                 UPDATE {{table "doctors"}} AS d SET {{column "doctors.busy"}} = false
                 WHERE d.{{column "doctors.id"}} = due.doctor_id;
             END IF;
-            -- Of several finalisations, the first has released the doctor and the others found him free.
             RETURN QUERY
             UPDATE notifier.effect AS e
-            SET outcome = CASE WHEN verdict = 'released' AND e.seq <> waiting[1] THEN 'was_free' ELSE verdict END,
-                settled_at = clock_timestamp(), tries = e.tries + 1, problem = NULL
+            SET outcome = verdict, settled_at = clock_timestamp(), tries = e.tries + 1, problem = NULL
             WHERE e.seq = ANY (waiting)
             RETURNING e.seq, e.outcome, e.problem;
         EXCEPTION WHEN OTHERS THEN

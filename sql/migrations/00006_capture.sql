@@ -5,36 +5,57 @@
 SET LOCAL lock_timeout = '{{lockTimeout}}';
 SET LOCAL ROLE {{ownerRole}};
 
--- Wake the daemons at this transaction's commit, at most once per transaction (the flag is local to the
--- transaction and rolls back with a savepoint, as the lock and the notification do).
+-- Wake the daemons at this transaction's commit. It is asked for once in a transaction (the flag is local to it, and
+-- rolls back with a savepoint, as locks and notification do).
 --
--- NOTIFY takes a lock that all committing notifiers of the cluster share until their WAL is flushed, so a
--- writer stays silent while another writer that carries the bell is in flight: whoever cannot have the advisory
--- lock does not wait for it. The lock's key holds the time in steps of 20 ms, so that a transaction which stays
--- open after its update does not silence the others for as long as it is open: only the locks of the last
--- 100 ms count. That is longer than a commit takes on a slow disk, whose commits would otherwise stand in line.
+-- NOTIFY takes a lock that all committing notifiers of the cluster share until their commit is done: flushed, and
+-- acknowledged by a replica where one is waited for. Commits with a bell stand in line there, so a writer stays silent
+-- beside another one that carries the bell. Whether one does is told by advisory locks, which nobody waits for. But a
+-- carrier whose transaction stays open must not silence the others for as long as it is open: one that rang more than
+-- 100 ms ago (the locks' keys hold the time in steps of 20 ms) counts only while somebody stands in NOTIFY's line.
+-- To look there is dear, so it comes last.
+--
+-- A full queue would fail the clinic's commit. To ask how full it is can take seconds, for everybody who asks, while
+-- PostgreSQL removes what nobody needs any more: so the daemons ask, and lend the bell for some seconds.
 --
 -- A silent writer is not lost: its row is in staging, and the daemons look there every few milliseconds.
 CREATE FUNCTION notifier.ring(payload json) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    step CONSTANT integer := (extract(epoch FROM clock_timestamp()) * 50)::bigint::bit(31)::integer;
+    bells CONSTANT integer := 1853122169;
+    alone CONSTANT integer := -1;
+    step  CONSTANT integer := (extract(epoch FROM clock_timestamp()) * 50)::bigint::bit(31)::integer;
 BEGIN
-    IF NOT (SELECT s.bell FROM notifier.setting AS s) THEN
-        PERFORM set_config('notifier.rung', '1', true);  -- the transaction's other rows need not ask
-    ELSIF pg_notification_queue_usage() < 0.5            -- a full queue would fail the clinic's commit
-       AND octet_length(payload::text) < 7000            -- and so would a payload of 8000 bytes
-       -- Shared, so that who asks silences nobody; our own step's last, for the same reason.
-       AND pg_try_advisory_xact_lock_shared(1853122169, step - 4)
-       AND pg_try_advisory_xact_lock_shared(1853122169, step - 3)
-       AND pg_try_advisory_xact_lock_shared(1853122169, step - 2)
-       AND pg_try_advisory_xact_lock_shared(1853122169, step - 1)
-       AND pg_try_advisory_xact_lock(1853122169, step)
+    PERFORM set_config('notifier.rung', '1', true);
+    IF (SELECT s.bell AND s.bell_until > clock_timestamp() FROM notifier.setting AS s)
+       AND octet_length(payload::text) < 7000  -- a payload of 8000 bytes would fail the clinic's statement
+       AND (pg_try_advisory_xact_lock(bells, alone)
+            OR (-- Shared: who asks silences nobody.
+                pg_try_advisory_xact_lock_shared(bells, step - 4) AND pg_try_advisory_xact_lock_shared(bells, step - 3)
+                AND pg_try_advisory_xact_lock_shared(bells, step - 2) AND pg_try_advisory_xact_lock_shared(bells, step - 1)
+                AND NOT EXISTS (SELECT FROM pg_locks AS l
+                                WHERE l.locktype = 'object' AND l.database = 0 AND l.classid = 1262 AND l.objid = 0
+                                  AND l.mode = 'AccessExclusiveLock')))
+       AND pg_try_advisory_xact_lock(bells, step)
     THEN
-        PERFORM set_config('notifier.rung', '1', true);
         PERFORM pg_notify('notifier_bell', payload::text);
     END IF;
+END
+$$;
+
+-- Let writers ring for as long as the lease, unless half of the queue is full; then nobody rings. Daemons call it every
+-- few seconds: where none runs, nobody listens either.
+CREATE FUNCTION notifier.lend_bell(lease interval) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    silent CONSTANT boolean := pg_notification_queue_usage() >= 0.5;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    UPDATE notifier.setting AS s SET bell_until = CASE WHEN silent THEN '-infinity' ELSE clock_timestamp() + lease END
+    WHERE s.bell AND CASE WHEN silent THEN s.bell_until > '-infinity'
+                          ELSE s.bell_until < clock_timestamp() + lease / 2 END;  -- one of several daemons is enough
 END
 $$;
 
@@ -72,11 +93,12 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION notifier.ring(json), notifier.capture() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION notifier.ring(json), notifier.lend_bell(interval), notifier.capture() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION notifier.lend_bell(interval) TO {{runtimeRole}};
 RESET ROLE;
 
 -- +goose Down
 SET LOCAL lock_timeout = '{{lockTimeout}}';
 SET LOCAL ROLE {{ownerRole}};
-DROP FUNCTION notifier.capture(), notifier.ring(json);
+DROP FUNCTION notifier.capture(), notifier.lend_bell(interval), notifier.ring(json);
 RESET ROLE;

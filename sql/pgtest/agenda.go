@@ -102,5 +102,5 @@ func prepareAgenda(server *postgres.Server) error {
 	if _, err := migrator.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	return nil
+	return run(ctx, server.URL(Superuser, "template_agenda"), "UPDATE notifier.setting SET bell_until = 'infinity'")
 }

@@ -181,8 +181,10 @@ func start() (*postgres.Server, error) {
 	if _, err := migrator.Up(ctx); err != nil {
 		return server, fmt.Errorf("migrate template: %w", err)
 	}
-	// So that tests can name events: otherwise the first epoch is the time of the migration.
-	return server, run(ctx, server.URL(Superuser, "template_migrated"), "UPDATE notifier.head SET epoch = 1")
+	// So that tests can name events: otherwise the first epoch is the time of the migration. And the bell rings as if a
+	// daemon were there.
+	return server, run(ctx, server.URL(Superuser, "template_migrated"),
+		"UPDATE notifier.head SET epoch = 1; UPDATE notifier.setting SET bell_until = 'infinity'")
 }
 
 func run(ctx context.Context, url, statements string) error {

@@ -11,7 +11,7 @@ AS $$
 BEGIN
     IF current_setting('notifier.rung', true) IS DISTINCT FROM '1'
        AND (SELECT s.bell FROM notifier.setting AS s)
-       AND pg_notification_queue_usage() < 0.5
+       AND (SELECT s.bell_until > clock_timestamp() FROM notifier.setting AS s)
        AND pg_try_advisory_xact_lock(1853122169, 1)
     THEN
         PERFORM set_config('notifier.rung', '1', true);

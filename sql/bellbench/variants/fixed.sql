@@ -4,7 +4,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF (SELECT s.bell FROM notifier.setting AS s)
-       AND pg_notification_queue_usage() < 0.5
+       AND (SELECT s.bell_until > clock_timestamp() FROM notifier.setting AS s)
        AND octet_length(payload::text) < 7000
        AND pg_try_advisory_xact_lock(1853122169, 1)
     THEN
