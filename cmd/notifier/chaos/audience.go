@@ -46,6 +46,7 @@ func (v *verdict) judgeScreen(s *screen, r *record, w *world) {
 	v.cuts += len(streams) - 1
 	v.refetches += len(all) - 1
 	seen := map[notifier.Cursor]bool{}
+	repeated := v.repeated
 	for i, sat := range all {
 		v.judgeOrder(s, sat, r, seen)
 		upTo := endless
@@ -61,6 +62,9 @@ func (v *verdict) judgeScreen(s *screen, r *record, w *world) {
 				v.story = w.storyOfEvent(s, streams, e)
 			}
 		}
+	}
+	if len(streams) == 1 && v.repeated > repeated {
+		v.fault("%s got %d events twice on its one connection", s.name, v.repeated-repeated)
 	}
 	v.judgeResume(streams, r, w)
 }

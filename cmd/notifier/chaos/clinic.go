@@ -18,7 +18,6 @@ import (
 const (
 	accounts     = 4
 	appointments = 400
-	writers      = 8
 )
 
 // clinic is the platform: writers that change appointments until there were enough terminal changes and nobody needs
@@ -26,6 +25,7 @@ const (
 type clinic struct {
 	url     func() string // of whatever server takes writes at this moment
 	seed    uint64
+	writers int
 	rate    float64 // terminal changes a second, all writers together
 	changes atomic.Int64
 
@@ -36,15 +36,15 @@ type clinic struct {
 // lostLink stands for every way in which a connection ends.
 const lostLink = "link lost"
 
-func newClinic(url func() string, seed uint64, rate float64) *clinic {
-	return &clinic{url: url, seed: seed, rate: rate, faults: map[string]int{}}
+func newClinic(url func() string, seed uint64, writers int, rate float64) *clinic {
+	return &clinic{url: url, seed: seed, writers: writers, rate: rate, faults: map[string]int{}}
 }
 
 // run writes until ctx ends.
 func (c *clinic) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
-	for n := range uint64(writers) {
+	for n := range uint64(c.writers) { //nolint:gosec // a few
 		w := &writer{clinic: c, began: began, rand: rand.New(rand.NewPCG(c.seed, n))} //nolint:gosec // repeatable
 		group.Go(func() error { return w.run(ctx) })
 	}

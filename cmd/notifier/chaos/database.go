@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"notifier/cmd/notifier/chaos/link"
 	"notifier/sql"
 	"notifier/sql/pgbouncer"
 	"notifier/sql/postgres"
@@ -28,7 +29,7 @@ const (
 
 func (w *world) openDatabase(ctx context.Context) (err error) {
 	settings := append([]string{
-		"log_connections = on", "log_line_prefix = '%m [%p] '", "log_lock_waits = on", "deadlock_timeout = " + w.patience.String(),
+		"log_connections = on", "log_line_prefix = '%m [%p] '", "log_lock_waits = on", "deadlock_timeout = " + max(w.patience, w.plan.patience).String(),
 		"wal_keep_size = 1GB", "synchronous_commit = on", "log_min_duration_statement = 100",
 	}, w.plan.settings...)
 	if w.server, err = postgres.Start(ctx, postgres.Options{Settings: settings}); err != nil {
@@ -57,11 +58,24 @@ func (w *world) openDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	if w.plan.standby {
-		w.standby, err = w.server.Standby(ctx, postgres.Options{Settings: settings})
+		w.standby, err = w.server.Standby(ctx, postgres.Options{Settings: append(settings, w.plan.replica...)})
 		return err
 	}
+	return w.openPooler(ctx)
+}
+
+// openPooler starts PgBouncer, and leads whoever goes through one there.
+func (w *world) openPooler(ctx context.Context) (err error) {
 	w.pooler, err = pgbouncer.Start(ctx, pgbouncer.Options{ServerDir: w.server.SocketDir(), PoolMode: "transaction", PoolSize: 10})
-	return err
+	if err != nil {
+		return err
+	}
+	for _, n := range w.nodes {
+		if n.pool != nil {
+			n.pool.Retarget(link.To("unix", w.pooler.SocketDir()+"/.s.PGSQL.5432"))
+		}
+	}
+	return nil
 }
 
 func execute(ctx context.Context, url, statements string) error {

@@ -57,47 +57,53 @@ func (v *verdict) judgeReading(name string, read []stretch, r *record, lives boo
 }
 
 var (
-	authorized  = regexp.MustCompile(`\[(\d+)\] .*connection authorized: user=(\S+)`)
-	waiting     = regexp.MustCompile(`\[(\d+)\] .*process \d+ still waiting for`)
-	holder      = regexp.MustCompile(`Process(?:es)? holding the lock: ([\d, ]+)\.`)
-	ourUsers    = []string{runtimeRole, "notifier_owner"}
-	clinicUsers = []string{app}
+	authorized = regexp.MustCompile(`\[(\d+)\] .*connection authorized: user=(\S+)`)
+	waiting    = regexp.MustCompile(`\[(\d+)\] .*process \d+ still waiting for`)
+	holder     = regexp.MustCompile(`Process(?:es)? holding the lock: ([\d, ]+)\.`)
 )
 
-// judgeServer looks for deadlocks, and for the clinic's sessions waiting behind one of ours for longer than
-// deadlock_timeout.
+// notifyLine is the lock that commits with a NOTIFY take.
+const notifyLine = "AccessExclusiveLock on object 0 of class 1262 of database 0"
+
+// judgeServer looks for deadlocks, and for sessions of the clinic that waited for longer than deadlock_timeout behind
+// one of ours, or in NOTIFY's line, where only our trigger leads them.
 func (v *verdict) judgeServer(w *world) {
 	for _, server := range []*postgres.Server{w.server, w.standby} {
-		if server == nil {
+		if server != nil {
+			v.judgeServerLog(server.Log())
+		}
+	}
+}
+
+func (v *verdict) judgeServerLog(log string) {
+	users := map[string]string{} // by process id
+	var waiter, first string
+	var waits, deadlocks int
+	var inLine bool
+	for line := range strings.Lines(log) {
+		if m := authorized.FindStringSubmatch(line); m != nil {
+			users[m[1]] = m[2]
+		}
+		if strings.Contains(line, "deadlock detected") {
+			deadlocks++
+		}
+		if m := waiting.FindStringSubmatch(line); m != nil {
+			waiter, inLine = m[1], strings.Contains(line, notifyLine)
+		}
+		m := holder.FindStringSubmatch(line)
+		if m == nil || users[waiter] != app {
 			continue
 		}
-		users := map[string]string{} // by process id
-		waiter := ""
-		waits, deadlocks := 0, 0
-		first := ""
-		for line := range strings.Lines(server.Log()) {
-			if m := authorized.FindStringSubmatch(line); m != nil {
-				users[m[1]] = m[2]
-			}
-			if strings.Contains(line, "deadlock detected") {
-				deadlocks++
-			}
-			if m := waiting.FindStringSubmatch(line); m != nil {
-				waiter = m[1]
-			}
-			if m := holder.FindStringSubmatch(line); m != nil && slices.Contains(clinicUsers, users[waiter]) {
-				for pid := range strings.SplitSeq(m[1], ", ") {
-					if slices.Contains(ourUsers, users[pid]) {
-						waits++
-						first = line
-					}
-				}
-			}
+		if slices.ContainsFunc(strings.Split(m[1], ", "), func(pid string) bool {
+			return users[pid] == runtimeRole || inLine && users[pid] == app
+		}) {
+			waits++
+			first = orElse(first, strings.TrimSpace(line))
 		}
-		v.count(deadlocks, "deadlocks")
-		if waits > 0 {
-			v.fault("%d times the clinic waited for a lock of ours, first: %s", waits, strings.TrimSpace(first))
-		}
+	}
+	v.count(deadlocks, "deadlocks")
+	if waits > 0 {
+		v.fault("%d times the clinic waited for a lock of ours, first: %s", waits, first)
 	}
 }
 

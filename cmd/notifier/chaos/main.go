@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *race {
 		buildFlags = []string{"-race"}
 	}
-	o := options{dir: dir, build: buildFlags, patience: 100 * time.Millisecond, protocols: strings.Split(*protocols, ","), seed: *seed, changes: *changes, log: func(format string, args ...any) {
+	o := options{dir: dir, build: buildFlags, patience: 100 * time.Millisecond, strict: true, protocols: strings.Split(*protocols, ","), seed: *seed, changes: *changes, log: func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%s  %s\n", clock(time.Now()), fmt.Sprintf(format, args...))
 	}}
 	if o.binary, err = build(ctx, dir, buildFlags...); err != nil {

@@ -122,6 +122,9 @@ func judge(ctx context.Context, s *scenario, w *world) (*verdict, error) {
 	v.judgeServer(w)
 	v.judgeClinic(w.clinic)
 	v.conclude(s.allows)
+	if w.strict && v.late() {
+		v.fault("delivery was back after %.1f s, not within %s", v.resume.Seconds(), s.resume)
+	}
 	return v, nil
 }
 

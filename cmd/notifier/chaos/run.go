@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,10 @@ import (
 const secret = "chaos-has-no-secrets-but-this-one-of-40-bytes"
 
 const (
-	usualRate   = 800 // terminal changes a second
-	perAccount  = 4   // screens of each account and protocol
-	settleLimit = 45 * time.Second
+	usualRate    = 800 // terminal changes a second
+	usualWriters = 8
+	perAccount   = 4 // screens of each account and protocol
+	settleLimit  = 45 * time.Second
 )
 
 // options are of the whole run.
@@ -29,6 +31,7 @@ type options struct {
 	changes   int           // to be committed
 	patience  time.Duration // how long a wait for a lock must last to count: deadlock_timeout
 	protocols []string      // of the screens
+	strict    bool          // to resume later than promised is a fault: for a machine that does nothing else
 	log       func(format string, args ...any)
 }
 
@@ -90,11 +93,7 @@ func (s *scenario) play(ctx context.Context, w *world) (*verdict, error) {
 
 // day is the clinic's: some changes, then the fault, then the rest of the changes.
 func (s *scenario) day(ctx context.Context, w *world) error {
-	rate := s.plan.rate
-	if rate == 0 {
-		rate = usualRate
-	}
-	w.clinic = newClinic(func() string { return w.primary().URL(app, database) }, w.seed, rate)
+	w.clinic = newClinic(func() string { return w.primary().URL(app, database) }, w.seed, cmp.Or(s.plan.writers, usualWriters), cmp.Or(s.plan.rate, usualRate))
 	open, closeClinic := context.WithCancel(ctx)
 	writing, open := errgroup.WithContext(open)
 	writing.Go(func() error { return w.clinic.run(open) })

@@ -22,12 +22,15 @@ type scenario struct {
 type plan struct {
 	standby  bool                                // a streaming replica; the daemons' URLs name both servers
 	settings []string                            // lines of postgresql.conf
+	replica  []string                            // the same, of the replica only
+	patience time.Duration                       // how long a wait for a lock must last to count, if not the usual
 	sql      string                              // what the superuser runs before the daemons start
 	flags    []string                            // of every daemon
 	env      map[int][]string                    // of one daemon, by its number
 	binary   map[int]string                      // of one daemon, by its number: a build that is not the usual one
 	clock    map[int]time.Duration               // of one daemon, by its number: how much later its clock is
 	jwks     bool                                // tokens are signed with a key from a JWKS
+	writers  int                                 // of the clinic, if not the usual number
 	rate     float64                             // terminal changes a second, if not the usual
 	before   func(context.Context, *world) error // when everything is installed and no daemon runs
 }
@@ -39,5 +42,4 @@ type allowance struct {
 	lostTail bool     // commits may be lost by the database itself, after screens have heard of them
 	linkLost bool     // the clinic's own connections may end
 	clinic   []string // SQLSTATEs that the clinic's transactions may fail with
-	warnings []string // what the daemons may warn of, beside what comes with lost connections
 }

@@ -38,6 +38,29 @@ var linkScenarios = []*scenario{
 		resume: 3 * time.Second,
 	},
 	{
+		name: "pump-stopped", about: "SIGSTOP for 8 s of a backend that is numbering: nobody else can",
+		fault: func(ctx context.Context, w *world) error {
+			pid, err := w.stopPump(ctx)
+			if err != nil {
+				return err
+			}
+			err = pause(ctx, 8*time.Second)
+			w.over()
+			return errors.Join(err, syscall.Kill(pid, syscall.SIGCONT))
+		},
+		resume: 3 * time.Second,
+	},
+	{
+		name: "pooler-restarted", about: "PgBouncer ends, and another one begins 2 s later",
+		fault: func(ctx context.Context, w *world) error {
+			if err := errors.Join(w.pooler.Stop(), pause(ctx, 2*time.Second)); err != nil {
+				return err
+			}
+			return w.openPooler(ctx)
+		},
+		resume: 3 * time.Second,
+	},
+	{
 		name: "links-swallowed", about: "every connection of the daemons to the database is forgotten on its way; new ones go through", short: true,
 		fault: func(_ context.Context, w *world) error {
 			w.spoil(func(l *link.Link) { l.Swallow() })
@@ -104,6 +127,38 @@ func (w *world) every(ctx context.Context, interval, long time.Duration, do func
 		}
 	}
 	return nil
+}
+
+// stopPump stops a backend while it holds the end of the log.
+func (w *world) stopPump(ctx context.Context) (pid int, err error) {
+	conn, err := pgx.Connect(ctx, w.primary().URL(postgres.Superuser, database))
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // it was only read from
+	for ctx.Err() == nil {
+		const pumping = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE usename = '" + runtimeRole + "' AND state = 'active' AND query LIKE '%notifier.pump%'"
+		if err := conn.QueryRow(ctx, pumping).Scan(&pid); err != nil {
+			return 0, err
+		}
+		if pid == 0 || syscall.Kill(pid, syscall.SIGSTOP) != nil {
+			continue
+		}
+		var held bool
+		err := conn.QueryRow(ctx, "SELECT count(*) = 0 FROM (SELECT FROM notifier.head FOR UPDATE SKIP LOCKED) AS h").Scan(&held)
+		if err == nil && held {
+			// By another one, perhaps, that goes on: then it is free in a moment.
+			err = errors.Join(pause(ctx, 200*time.Millisecond),
+				conn.QueryRow(ctx, "SELECT count(*) = 0 FROM (SELECT FROM notifier.head FOR UPDATE SKIP LOCKED) AS h").Scan(&held))
+		}
+		if err == nil && held {
+			return pid, nil
+		}
+		if err := errors.Join(err, syscall.Kill(pid, syscall.SIGCONT)); err != nil {
+			return 0, err
+		}
+	}
+	return 0, context.Cause(ctx)
 }
 
 // stopBackends stops the daemons' backends that do nothing at this moment. One that has begun something while it was

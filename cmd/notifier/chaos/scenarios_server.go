@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall"
 	"time"
 
@@ -81,18 +82,28 @@ var serverScenarios = []*scenario{
 		resume: 3 * time.Second,
 	},
 	{
-		name: "elsewhere-open", about: "a transaction of another database stays open the whole time",
-		fault: func(ctx context.Context, w *world) error {
-			conn, err := pgx.Connect(ctx, w.server.URL(postgres.Superuser, "postgres"))
-			if err != nil {
-				return err
-			}
-			defer conn.Close(ctx) //nolint:errcheck // there is nothing to save
-			if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id()"); err != nil {
-				return err
-			}
-			return w.clinic.reach(ctx, w.changes*9/10)
+		name: "commits-remote", about: "every commit waits until a replica that is 150 ms late has applied it",
+		plan: plan{
+			standby: true, replica: []string{"recovery_min_apply_delay = 150"}, patience: 500 * time.Millisecond, writers: 24,
+			before: func(ctx context.Context, w *world) error {
+				const await = "ALTER SYSTEM SET synchronous_commit = 'remote_apply'; ALTER SYSTEM SET synchronous_standby_names = '*'"
+				for statement := range strings.SplitSeq(await+"; SELECT pg_reload_conf()", "; ") {
+					if err := w.admin(ctx, statement); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
 		},
+		fault: func(context.Context, *world) error { return nil },
+	},
+	{
+		name: "elsewhere-open", about: "a transaction of another database stays open the whole time",
+		fault: func(ctx context.Context, w *world) error { return w.sit(ctx, "postgres") },
+	},
+	{
+		name: "snapshot-open", about: "a snapshot of the clinic's own database stays open the whole time, as a backup's does",
+		fault: func(ctx context.Context, w *world) error { return w.sit(ctx, database) },
 	},
 	{
 		name: "repeatable-read", about: "REPEATABLE READ as the default of the database, the role and the server",
@@ -123,6 +134,19 @@ var serverScenarios = []*scenario{
 		},
 		allows: allowance{linksCut: true, refetch: true},
 	},
+}
+
+// sit keeps a transaction with an id and a snapshot open while the clinic makes most of its changes.
+func (w *world) sit(ctx context.Context, database string) error {
+	conn, err := pgx.Connect(ctx, w.server.URL(postgres.Superuser, database))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // there is nothing to save
+	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id()"); err != nil {
+		return err
+	}
+	return w.clinic.reach(ctx, w.changes*9/10)
 }
 
 // crashUnflushed crashes the server while what was committed has not been written: its WAL writer has been stopped.

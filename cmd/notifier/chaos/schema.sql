@@ -20,6 +20,13 @@ CREATE TABLE chaos.freed (
     at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Who began to serve. Noted in the transaction that says so.
+CREATE TABLE chaos.attended (
+    doctor_id integer     NOT NULL,
+    at        timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+GRANT INSERT ON chaos.attended TO clinic_app;
+
 CREATE FUNCTION chaos.note_freed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$
