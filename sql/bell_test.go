@@ -11,7 +11,7 @@ import (
 func TestTheBellCarriesTheDocumentedPayload(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
-	bells := listening(t, c.DB, "notifier_bell")
+	bells := listening(t, c.DB)
 	id := c.finish(2)
 	equal(t, "bells", bells(), []string{fmt.Sprintf(`{"v":1,"appointmentId":%d,"accountId":1,"doctorId":2,"action":"FINALIZADO"}`, id)})
 	id = c.book(2, checkin)
@@ -23,7 +23,7 @@ func TestATransactionRingsOnceAndForWhatItCommits(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
 	one, two, three := c.book(1, checkin), c.book(1, checkin), c.book(1, checkin)
-	bells := listening(t, c.DB, "notifier_bell")
+	bells := listening(t, c.DB)
 	execute(t, c.app, `BEGIN`)
 	execute(t, c.app, `SAVEPOINT s`)
 	c.change(one, finalizado) // its bell, and that it has rung, go with the savepoint
@@ -50,7 +50,7 @@ func TestATransactionThatStaysOpenSilencesTheOthersOnlyForAMoment(t *testing.T) 
 	open := c.Connect(pgtest.App)
 	execute(t, open, `BEGIN`)
 	execute(t, open, `UPDATE appointments SET "statusId" = 5 WHERE id = $1`, id) // it carries a bell now
-	bells := listening(t, c.DB, "notifier_bell")
+	bells := listening(t, c.DB)
 	eventually(t, "a bell beside the open transaction", func() bool {
 		c.finish(2)
 		return len(bells()) > 0
@@ -65,7 +65,7 @@ func TestOfManyWritersInFlightAtLeastOneRingsAndNoneWaits(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
 	const writers = 20
-	bells := listening(t, c.DB, "notifier_bell")
+	bells := listening(t, c.DB)
 	var open []func()
 	var ids []int
 	for range writers { // all of them are in flight together
@@ -90,7 +90,7 @@ func TestABellThatIsOffNeverRingsAndLetsTwoPhaseCommitThrough(t *testing.T) {
 	c := newClinic(t)
 	off := false
 	m, _ := migrator(t, c.DB, sql.Config{Bell: &off})
-	bells := listening(t, c.DB, "notifier_bell")
+	bells := listening(t, c.DB)
 	id := c.book(1, checkin)
 	execute(t, c.app, `BEGIN`)
 	c.change(id, finalizado)
@@ -126,7 +126,7 @@ func TestAQueueThatIsHalfFullSilencesTheBellAndFailsNoTransaction(t *testing.T) 
 			clinic.Exec(pgtest.Superuser, `ALTER FUNCTION pg_catalog.pg_notification_queue_usage() RENAME TO true_usage;
 				CREATE FUNCTION pg_catalog.pg_notification_queue_usage() RETURNS double precision LANGUAGE sql AS 'SELECT `+c.usage+`'`)
 			clinic.Exec(pgtest.Runtime, `SELECT notifier.lend_bell('1 hour')`)
-			bells := listening(t, clinic.DB, "notifier_bell")
+			bells := listening(t, clinic.DB)
 			id := clinic.finish(1)
 			equal(t, "staged", clinic.staged(), []int{id})
 			if got := clinic.pump(); got != 1 {
@@ -144,7 +144,7 @@ func TestTheBellIsLentForAWhile(t *testing.T) {
 	t.Parallel()
 	clinic := newClinic(t)
 	clinic.Exec(pgtest.Superuser, `UPDATE notifier.setting SET bell_until = clock_timestamp()`)
-	bells := listening(t, clinic.DB, "notifier_bell")
+	bells := listening(t, clinic.DB)
 	clinic.finish(1)
 	equal(t, "bells after the lease", bells(), nil)
 	clinic.Exec(pgtest.Runtime, `SELECT notifier.lend_bell('1 hour')`)

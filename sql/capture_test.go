@@ -75,7 +75,7 @@ func TestAStatusThatABeforeTriggerSetsIsCaptured(t *testing.T) {
 func TestAnUpdateOfFiveThousandRowsIsCapturedInItsOrderAndRingsOnce(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
-	bells := listening(t, c.DB, "notifier_bell")
+	bells := listening(t, c.DB)
 	c.Exec(pgtest.App, `INSERT INTO appointments (date, "startTime", "endTime", "accountId", "doctorId", "patientId", "statusId")
 		SELECT now(), '', '', 1, 1, 1, 2 FROM generate_series(1, 5000)`)
 	rows, _ := c.app.Query(context.Background(), `UPDATE appointments SET "statusId" = 6 RETURNING id`)
@@ -149,7 +149,7 @@ func TestIdsOfAnyLengthFailNeitherTheClinicNorThePump(t *testing.T) {
 	t.Parallel()
 	db := textClinic(t, "", "varchar(40)")
 	app, runtime := db.Connect(pgtest.App), db.Connect(pgtest.Runtime)
-	bells := listening(t, db, "notifier_bell")
+	bells := listening(t, db)
 	lengths := []int{1, 2_600, 2_700, 2_712, 3_000, 8_000, 100_000}
 	ids := map[int]string{}
 	for _, n := range lengths {

@@ -195,9 +195,10 @@ func eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// listening returns the connection LISTENing on a channel, and a function that tells what arrived up to now.
-func listening(t testing.TB, db *pgtest.DB, channel string) func() []string {
+// listening hears the bells from now on. The function that it returns tells which have come since.
+func listening(t testing.TB, db *pgtest.DB) func() []string {
 	t.Helper()
+	const channel = "notifier_bell"
 	conn := db.Connect(pgtest.Runtime)
 	execute(t, conn, "LISTEN "+channel)
 	return func() []string {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,8 +35,10 @@ type clinic struct {
 	faults map[string]int // transactions that failed, by SQLSTATE; lostLink for those whose connection ended
 }
 
-// lostLink stands for every way in which a connection ends.
-const lostLink = "link lost"
+const (
+	lostLink = "link lost" // stands for every way in which a connection ends
+	hung     = "hung"      // for a transaction that did not come to its end in all of a writer's patience
+)
 
 func newClinic(url func() string, seed uint64, writers int, rate float64) *clinic {
 	return &clinic{url: url, seed: seed, writers: writers, rate: rate, faults: map[string]int{}}
@@ -63,19 +67,30 @@ func (c *clinic) reach(ctx context.Context, changes int) error {
 
 // failed counts a transaction that failed and reports whether its connection is of no more use.
 func (c *clinic) failed(err error) (lost bool) {
-	kind := lostLink
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		switch pgErr.Code[:2] {
-		case "57", "08", "25": // shut down, connection, read only: a server that goes or comes
-		default:
-			kind = pgErr.Code
-		}
-	}
+	kind := kindOf(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults[kind]++
-	return kind == lostLink
+	return kind == lostLink || kind == hung
+}
+
+// kindOf is the SQLSTATE of an error, unless a server that goes or comes has it, or nothing was heard of it at all.
+func kindOf(err error) string {
+	var connecting *pgconn.ConnectError
+	var pgErr *pgconn.PgError
+	switch {
+	case errors.As(err, &pgErr) && !goesOrComes(pgErr.Code):
+		return pgErr.Code
+	case !errors.As(err, &connecting) && errors.Is(err, context.DeadlineExceeded):
+		return hung
+	default:
+		return lostLink
+	}
+}
+
+// goesOrComes tells whether a server says this that is shut down or starts, or is a replica still.
+func goesOrComes(sqlState string) bool {
+	return slices.Contains([]string{"57P01", "57P02", "57P03", "25006"}, sqlState) || strings.HasPrefix(sqlState, "08")
 }
 
 func (c *clinic) failures() map[string]int {

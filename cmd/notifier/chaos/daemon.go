@@ -39,7 +39,7 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	journal := newJournal(file)
-	cmd := exec.Command(d.binary, append([]string{"serve"}, d.args...)...)
+	cmd := exec.Command(d.binary, append([]string{"serve"}, d.args...)...) //nolint:noctx // it ends when the scenario says so
 	cmd.Env = append(os.Environ(), d.env...)
 	cmd.Stderr = journal
 	endWithParent(cmd)

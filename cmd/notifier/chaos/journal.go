@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -91,9 +92,11 @@ func (j *journal) note(line []byte) {
 	case "events_read":
 		j.read = append(j.read, stretch{e.After, e.Last})
 	case "event_published":
-		if id, err := notifier.ParseCursor(e.ID); err == nil {
-			j.handed = append(j.handed, id)
+		id, err := notifier.ParseCursor(e.ID)
+		if err != nil {
+			j.errors = append(j.errors, string(line))
 		}
+		j.handed = append(j.handed, id)
 	}
 }
 
@@ -123,9 +126,17 @@ func (j *journal) tail() string {
 	return strings.Join(j.recent, "\n")
 }
 
-// facts are copies for the oracle.
-func (j *journal) facts() (read []stretch, handed []notifier.Cursor, warnings map[string]int, errors []string) {
+// facts are what the oracle is told of a process.
+type facts struct {
+	read     []stretch
+	handed   []notifier.Cursor
+	warnings map[string]int
+	errors   []string
+	exited   string // how it ended, "" if it lives
+}
+
+func (j *journal) facts() facts {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return append([]stretch(nil), j.read...), append([]notifier.Cursor(nil), j.handed...), maps.Clone(j.warnings), append([]string(nil), j.errors...)
+	return facts{slices.Clone(j.read), slices.Clone(j.handed), maps.Clone(j.warnings), slices.Clone(j.errors), j.exited}
 }

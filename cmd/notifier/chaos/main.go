@@ -31,7 +31,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	seed := flags.Uint64("seed", rand.Uint64N(1e6), "of the writers, the screens and the faults; default: any")
+	seed := flags.Uint64("seed", rand.Uint64N(1e6), //nolint:gosec // any
+		"of the writers, the screens and the faults; default: any")
 	pattern := flags.String("run", "", "play the scenarios whose name matches this regular expression")
 	changes := flags.Int("changes", 10_000, "terminal changes to commit in each scenario")
 	protocols := flags.String("protocols", "ws,socketio", "of the screens")
@@ -59,9 +60,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *race {
 		buildFlags = []string{"-race"}
 	}
-	o := options{dir: dir, build: buildFlags, patience: 100 * time.Millisecond, strict: true, protocols: strings.Split(*protocols, ","), seed: *seed, changes: *changes, log: func(format string, args ...any) {
-		fmt.Fprintf(stderr, "%s  %s\n", clock(time.Now()), fmt.Sprintf(format, args...))
-	}}
+	o := options{
+		dir: dir, build: buildFlags, seed: *seed, changes: *changes, protocols: strings.Split(*protocols, ","),
+		patience: 100 * time.Millisecond, strict: true,
+		log: func(format string, args ...any) {
+			fmt.Fprintf(stderr, "%s  %s\n", clock(time.Now()), fmt.Sprintf(format, args...))
+		},
+	}
 	if o.binary, err = build(ctx, dir, buildFlags...); err != nil {
 		return err
 	}

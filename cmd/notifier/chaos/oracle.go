@@ -14,13 +14,15 @@ import (
 
 // record is everything that the database knows at the end.
 type record struct {
-	changes map[int32][]string // of each appointment, the terminal statuses that the clinic committed, in order
-	logged  map[int32][]string // of each appointment, the statuses in the log, in order
+	changes map[int32][]string // of each appointment, the terminal statuses that the clinic committed and of which account, in order
+	logged  map[int32][]string // of each appointment, the same in the log, in order
+	latest  time.Time          // when the last of these changes was made
 	events  map[string][]event // of each account, in order
 	byID    map[notifier.Cursor]event
 	first   int64 // numbers in the log
 	last    int64
 	count   int
+	epoch   int64 // the last one
 }
 
 // event is a row of the log.
@@ -56,20 +58,36 @@ func (w *world) ends(ctx context.Context) (map[string]int64, error) {
 	return ends, err
 }
 
-// readRecord reads what was committed and what was logged.
-func readRecord(ctx context.Context, conn *pgx.Conn) (*record, error) {
-	r := &record{
+func newRecord() *record {
+	return &record{
 		changes: map[int32][]string{}, logged: map[int32][]string{},
 		events: map[string][]event{}, byID: map[notifier.Cursor]event{},
 	}
-	rows, err := conn.Query(ctx, "SELECT appointment_id, status FROM chaos.change ORDER BY id")
+}
+
+// committed is how many changes the database holds.
+func (w *world) committed(ctx context.Context) (changes int, err error) {
+	conn, err := pgx.Connect(ctx, w.primary().URL(postgres.Superuser, database))
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // it was only read from
+	err = conn.QueryRow(ctx, "SELECT count(*) FROM chaos.change").Scan(&changes)
+	return changes, err
+}
+
+// readRecord reads what was committed and what was logged.
+func readRecord(ctx context.Context, conn *pgx.Conn) (*record, error) {
+	r := newRecord()
+	rows, err := conn.Query(ctx, "SELECT appointment_id, account_id::text, status, at FROM chaos.change ORDER BY id")
 	if err != nil {
 		return nil, err
 	}
 	var appointment int32
-	var status string
-	if _, err := pgx.ForEachRow(rows, []any{&appointment, &status}, func() error {
-		r.changes[appointment] = append(r.changes[appointment], status)
+	var account, status string
+	var at time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&appointment, &account, &status, &at}, func() error {
+		r.change(appointment, account, status, at)
 		return nil
 	}); err != nil {
 		return nil, err
@@ -86,13 +104,21 @@ func readRecord(ctx context.Context, conn *pgx.Conn) (*record, error) {
 	return r, err
 }
 
+func (r *record) change(appointment int32, account, status string, at time.Time) {
+	r.changes[appointment] = append(r.changes[appointment], status+"@"+account)
+	if at.After(r.latest) {
+		r.latest = at
+	}
+}
+
 func (r *record) add(e event) {
 	if r.count == 0 {
 		r.first = e.id.Seq
 	}
 	r.last = e.id.Seq
+	r.epoch = max(r.epoch, e.id.Epoch)
 	r.count++
-	r.logged[e.appointment] = append(r.logged[e.appointment], e.status)
+	r.logged[e.appointment] = append(r.logged[e.appointment], e.status+"@"+e.account)
 	r.events[e.account] = append(r.events[e.account], e)
 	r.byID[e.id] = e
 }
@@ -110,17 +136,16 @@ func judge(ctx context.Context, s *scenario, w *world) (*verdict, error) {
 	}
 	v := &verdict{scenario: s, seed: w.seed, resume: -1, notes: slices.Clone(w.notes)}
 	v.judgeLog(r)
+	v.judgeAmount(r, w)
 	for _, screen := range w.screens {
 		v.judgeScreen(screen, r, w)
 	}
-	if err := v.judgeDaemons(ctx, w, r); err != nil {
-		return nil, err
-	}
+	v.judgeDaemons(ctx, w, r)
 	if err := v.judgeReleases(ctx, conn); err != nil {
 		return nil, err
 	}
-	v.judgeServer(w)
-	v.judgeClinic(w.clinic)
+	v.judgeServers(w)
+	v.failures = w.clinic.failures()
 	v.conclude(s.allows)
 	if w.strict && v.late() {
 		v.fault("delivery was back after %.1f s, not within %s", v.resume.Seconds(), s.resume)
@@ -154,6 +179,20 @@ func (v *verdict) judgeLog(r *record) {
 	}
 }
 
+// judgeAmount wants a comparison of as much as was asked for: one of nothing with nothing finds nothing. And what the
+// clinic was told is committed must be there, unless the scenario takes it away.
+func (v *verdict) judgeAmount(r *record, w *world) {
+	if v.changes < w.changes {
+		v.fault("%d changes were committed, want %d", v.changes, w.changes)
+	}
+	if told := int(w.clinic.changes.Load()); v.changes < told && !v.scenario.allows.lostCommits {
+		v.fault("the clinic was told that %d changes are committed, and %d are", told, v.changes)
+	}
+	if !r.latest.After(w.overAt) {
+		v.fault("nothing was committed after the fault")
+	}
+}
+
 // difference counts what is only in the first and what is only in the second, whatever the order.
 func difference(first, second []string) (onlyFirst, onlySecond int) {
 	balance := map[string]int{}
@@ -170,7 +209,8 @@ func difference(first, second []string) (onlyFirst, onlySecond int) {
 	return onlyFirst, onlySecond
 }
 
-// conclude turns counts into broken promises, as far as the scenario does not make them inevitable.
+// conclude turns counts into broken promises, as far as the scenario does not make them inevitable. And what it does
+// make inevitable must have happened: else its fault was none, and nothing was proved.
 func (v *verdict) conclude(allows allowance) {
 	v.count(v.lost, "committed changes are not in the log")
 	v.count(v.doubled, "events in the log are no committed change")
@@ -178,13 +218,30 @@ func (v *verdict) conclude(allows allowance) {
 	v.count(v.missed, "events that a screen did not get")
 	v.count(v.disordered, "events came to a screen after a later one")
 	v.count(v.misrouted, "events came to a screen of another account")
-	if !allows.linksCut {
-		v.count(v.repeated, "events came twice to a screen though no link was cut")
+	v.count(v.repeated, "events came twice to a screen that was not told to fetch its list")
+	v.count(v.unknown, "events at a screen are not in the log")
+	v.expect(allows.linksCut, v.cuts, "times a screen lost its connection")
+	v.expect(allows.refetch, v.refetches, "times a screen was told to fetch its list")
+	v.expect(allows.lostTail, v.void, "events at screens are lost in the database")
+	v.expect(allows.linkLost, v.failures[lostLink], "connections of the clinic ended")
+	for _, kind := range slices.Sorted(maps.Keys(v.failures)) {
+		if kind != lostLink && !slices.Contains(allows.clinic, kind) {
+			v.fault("%d transactions of the clinic failed: %s", v.failures[kind], kind)
+		}
 	}
-	if !allows.refetch {
-		v.count(v.refetches, "times a screen was told to fetch its list")
+	for _, kind := range allows.clinic {
+		v.expect(true, v.failures[kind], "transactions of the clinic failed: "+kind)
 	}
-	if !allows.lostTail {
-		v.count(v.unknown, "events at a screen are not in the log")
+}
+
+// expect is a fault if something happened that should not, or did not that should.
+func (v *verdict) expect(inevitable bool, n int, what string) {
+	switch {
+	case inevitable && n == 0:
+		v.fault("0 %s: the fault was none", what)
+	case inevitable:
+		v.note("%d %s", n, what)
+	default:
+		v.count(n, what)
 	}
 }

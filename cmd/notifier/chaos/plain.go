@@ -85,6 +85,7 @@ func (p *plain) follow(ctx context.Context, to door) error {
 		}
 		watch.Reset(screenSilence)
 		if err := p.take(to, data); err != nil {
+			p.misunderstood(err)
 			return err
 		}
 	}

@@ -13,15 +13,19 @@ var releasesSQL string
 
 // judgeReleases compares the doctors' releases with the finalisations that asked for them.
 func (v *verdict) judgeReleases(ctx context.Context, conn *pgx.Conn) error {
-	var unasked, unequal, serving, kept int
-	err := conn.QueryRow(ctx, releasesSQL).Scan(&v.released, &v.guarded, &unasked, &unequal, &serving, &kept)
+	var unasked, unequal, serving, needless, kept int
+	err := conn.QueryRow(ctx, releasesSQL).Scan(&v.released, &v.guarded, &unasked, &unequal, &serving, &needless, &kept)
 	if err != nil {
 		return fmt.Errorf("read the releases: %w", err)
 	}
 	v.count(unasked, "finalisations asked for no release")
 	v.count(unequal, "doctors were released more or less often than the log says")
 	v.count(serving, "doctors were released while they served")
+	v.count(needless, "releases were said to be needless of doctors who were busy")
 	v.count(kept, "doctors were never released")
+	if v.released == 0 {
+		v.fault("nobody was released")
+	}
 	return nil
 }
 

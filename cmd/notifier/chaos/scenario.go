@@ -35,11 +35,12 @@ type plan struct {
 	before   func(context.Context, *world) error // when everything is installed and no daemon runs
 }
 
-// allowance is what a scenario makes inevitable. All else is a fault of ours.
+// allowance is what a scenario makes inevitable: it must happen, or the fault was none. All else is a fault of ours.
 type allowance struct {
-	linksCut bool     // screens lose their connections, and may be sent again what was under way
-	refetch  bool     // screens may be told to fetch their lists again
-	lostTail bool     // commits may be lost by the database itself, after screens have heard of them
-	linkLost bool     // the clinic's own connections may end
-	clinic   []string // SQLSTATEs that the clinic's transactions may fail with
+	linksCut    bool     // screens lose their connections
+	refetch     bool     // screens are told to fetch their lists again
+	lostTail    bool     // commits may be lost by the database itself, after screens have heard of them
+	lostCommits bool     // commits may be lost by the database itself, whoever has heard of them
+	linkLost    bool     // the clinic's own connections end
+	clinic      []string // SQLSTATEs that the clinic's transactions fail with
 }

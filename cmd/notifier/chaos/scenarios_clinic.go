@@ -34,11 +34,29 @@ var clinicScenarios = []*scenario{
 		},
 	},
 	{
+		name: "rule-slow", about: "the clinic's own rule of who may be released takes 30 ms after its look",
+		plan:  plan{sql: slowRule},
+		fault: func(context.Context, *world) error { return nil },
+	},
+	{
 		name: "bell-off", about: "no bell: everything is found by the poll; a part of the writers use two-phase commit",
 		plan:  plan{sql: "UPDATE notifier.setting SET bell = false;"},
 		fault: func(ctx context.Context, w *world) error { return w.twoPhase(ctx, 200) },
 	},
 }
+
+// slowRule is the rule with a pause, in which what it has seen grows old.
+const slowRule = `
+	CREATE OR REPLACE FUNCTION notifier.may_release(doctor integer) RETURNS boolean
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+	DECLARE
+		free CONSTANT boolean := NOT EXISTS (
+			SELECT FROM public.appointments AS a JOIN public.appointment_status AS s ON s.id = a."statusId"
+			WHERE a."doctorId" = may_release.doctor AND s.code = 'EM_ATENDIMENTO' AND a."deletedAt" IS NULL);
+	BEGIN
+		PERFORM pg_sleep(0.03);
+		RETURN free;
+	END $$;`
 
 // refusingTrigger raises for every release.
 const refusingTrigger = `

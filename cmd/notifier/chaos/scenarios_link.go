@@ -81,7 +81,6 @@ var linkScenarios = []*scenario{
 			w.spoil(func(l *link.Link) { l.Heal() })
 			return err
 		},
-		allows: allowance{linksCut: true},
 		resume: 3 * time.Second,
 	},
 	{
@@ -137,7 +136,8 @@ func (w *world) stopPump(ctx context.Context) (pid int, err error) {
 	}
 	defer conn.Close(ctx) //nolint:errcheck // it was only read from
 	for ctx.Err() == nil {
-		const pumping = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE usename = '" + runtimeRole + "' AND state = 'active' AND query LIKE '%notifier.pump%'"
+		const pumping = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE usename = '" + runtimeRole +
+			"' AND state = 'active' AND query LIKE '%notifier.pump%'"
 		if err := conn.QueryRow(ctx, pumping).Scan(&pid); err != nil {
 			return 0, err
 		}

@@ -67,6 +67,16 @@ func (w *world) doorsCutOne() {
 	}
 }
 
+// doorsShut keeps all screens away, or lets them come again.
+func (w *world) doorsShut(shut bool) {
+	for _, n := range w.nodes {
+		n.door.Refuse(shut)
+		if shut {
+			n.door.Cut()
+		}
+	}
+}
+
 // deafScreens connect, and then read nothing for 15 s.
 func (w *world) deafScreens(ctx context.Context) error {
 	var group errgroup.Group
@@ -77,7 +87,7 @@ func (w *world) deafScreens(ctx context.Context) error {
 		}
 		address := w.nodes[i%len(w.nodes)].addr()
 		group.Go(func() error {
-			conn, _, err := websocket.Dial(ctx, "ws://"+address+"/ws", bearer(token)) //nolint:bodyclose // taken over
+			conn, _, err := websocket.Dial(ctx, "ws://"+address+"/ws", bearer(token))
 			if err != nil {
 				return err
 			}

@@ -66,7 +66,7 @@ var serverScenarios = []*scenario{
 			w.over()
 			return err
 		},
-		allows: allowance{linkLost: true, linksCut: true, refetch: true, lostTail: true},
+		allows: allowance{linkLost: true, linksCut: true, refetch: true, lostTail: true, lostCommits: true},
 		resume: 5 * time.Second,
 	},
 	{
@@ -78,7 +78,7 @@ var serverScenarios = []*scenario{
 		name: "commits-async", about: "synchronous_commit is off, and a crash loses what was not flushed in the last half second", short: true,
 		plan:   plan{settings: []string{"synchronous_commit = off", "wal_writer_delay = 10000", "wal_buffers = 64MB"}},
 		fault:  func(ctx context.Context, w *world) error { return w.crashUnflushed(ctx) },
-		allows: allowance{linkLost: true},
+		allows: allowance{linkLost: true, lostCommits: true},
 		resume: 3 * time.Second,
 	},
 	{
@@ -121,16 +121,22 @@ var serverScenarios = []*scenario{
 		fault: func(context.Context, *world) error { return nil },
 	},
 	{
-		name: "retention-cuts", about: "the retention removes everything older than a second while screens come back",
+		name: "retention-cuts", about: "the retention removes everything older than a second while screens come back, some of them too late",
 		plan: plan{sql: archiveSQL},
 		fault: func(ctx context.Context, w *world) error {
+			prune := func() error { return w.admin(ctx, "SELECT notifier.prune('1 second', 1000)") }
 			cut := 0
-			return w.every(ctx, 20*time.Millisecond, 10*time.Second, func() error {
+			err := w.every(ctx, 20*time.Millisecond, 7*time.Second, func() error {
 				if cut++; cut%10 == 0 {
 					w.doorsCutOne()
 				}
-				return w.admin(ctx, "SELECT notifier.prune('1 second', 1000)")
+				return prune()
 			})
+			w.doorsShut(true)
+			err = errors.Join(err, w.every(ctx, 20*time.Millisecond, 3*time.Second, prune))
+			w.over()
+			w.doorsShut(false)
+			return err
 		},
 		allows: allowance{linksCut: true, refetch: true},
 	},
@@ -204,7 +210,7 @@ func fillStaging(ctx context.Context, w *world) error {
 	defer conn.Close(ctx) //nolint:errcheck // every statement has committed
 	ids := make([]int32, appointments)
 	for i := range ids {
-		ids[i] = int32(i + 1) //nolint:gosec // 400
+		ids[i] = int32(i + 1)
 	}
 	for i := range 100_000 / appointments {
 		if _, err := change(ctx, conn, ids, []string{"FINALIZADO", "CANCELADO"}[i%2]); err != nil {

@@ -27,6 +27,9 @@ CREATE TABLE chaos.attended (
 );
 GRANT INSERT ON chaos.attended TO clinic_app;
 
+CREATE INDEX ON chaos.attended (doctor_id, at);
+CREATE INDEX ON chaos.freed (doctor_id, at);
+
 CREATE FUNCTION chaos.note_freed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 AS $$

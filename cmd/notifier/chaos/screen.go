@@ -12,10 +12,10 @@ import (
 type screen struct {
 	name    string
 	account string
-	mute    bool // it is told nothing for sure: the scenario lets it read nothing
 
 	mu      sync.Mutex
 	streams []stream
+	wrong   []string // what it was told and does not understand
 }
 
 // stream is one connection from its welcome on.
@@ -97,13 +97,20 @@ func (s *screen) has(seq int64) bool {
 	return false
 }
 
-// history is a copy of all streams.
-func (s *screen) history() []stream {
+// misunderstood notes what a client of the contract could make nothing of.
+func (s *screen) misunderstood(what error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrong = append(s.wrong, what.Error())
+}
+
+// history is a copy of all streams, and of what was not understood.
+func (s *screen) history() (all []stream, wrong []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	streams := slices.Clone(s.streams)
 	for i := range streams {
 		streams[i].receipts = slices.Clone(streams[i].receipts)
 	}
-	return streams
+	return streams, slices.Clone(s.wrong)
 }

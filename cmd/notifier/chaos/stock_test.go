@@ -134,7 +134,7 @@ func TestStockScreensComeBackAndTellWhatTheyReceived(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("run: %v", err)
 	}
-	streams := coming.history()
+	streams, _ := coming.history()
 	if len(streams) != 2 || streams[0].recovered || !streams[1].recovered || streams[0].ended != "transport close" {
 		t.Fatalf("the streams are %+v, want one that was cut and its recovery", streams)
 	}

@@ -21,9 +21,11 @@ type verdict struct {
 	delivered                     int // events × screens
 	missed, repeated, disordered  int // the same
 	misrouted, unknown, refetches int
+	void                          int // events that the database lost when screens had them
 
 	released, guarded int
-	resume            time.Duration // the slowest screen; negative where none had anything to wait for
+	failures          map[string]int // the clinic's transactions, by kind
+	resume            time.Duration  // the slowest screen; negative where none had anything to wait for
 
 	faults []string // promises that were broken
 	notes  []string // what is worth knowing

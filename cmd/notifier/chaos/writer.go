@@ -21,6 +21,9 @@ var bornSQL string
 //go:embed attend.sql
 var attendSQL string
 
+//go:embed move.sql
+var moveSQL string
+
 // writerPatience is how long a writer waits for one transaction: longer than any fault that makes it wait.
 const writerPatience = 90 * time.Second
 
@@ -37,13 +40,14 @@ var kinds = []struct {
 	share int
 	write func(*writer, context.Context) (changes int64, err error)
 }{
-	{45, (*writer).one},
+	{42, (*writer).one},
 	{20, (*writer).slowly},
 	{8, (*writer).rollBack},
 	{7, (*writer).savepoint},
 	{10, (*writer).attend},
 	{5, (*writer).many},
 	{5, (*writer).born},
+	{3, (*writer).move},
 }
 
 // errRollBack ends a transaction that never was meant to be committed.
@@ -180,6 +184,18 @@ func (w *writer) many(ctx context.Context) (int64, error) {
 func (w *writer) born(ctx context.Context) (int64, error) {
 	tag, err := w.conn.Exec(ctx, bornSQL, w.pick(1)[0])
 	return tag.RowsAffected(), err
+}
+
+// move gives an appointment to another account, a moment after it may have ended: what is sent of the one is not for
+// the screens of the other.
+func (w *writer) move(ctx context.Context) (int64, error) {
+	id := w.pick(1)
+	changes, err := change(ctx, w.conn, id, w.status())
+	if err != nil {
+		return 0, err
+	}
+	_, err = w.conn.Exec(ctx, moveSQL, id[0])
+	return changes, err
 }
 
 // status is one that ends an appointment, four times of five.
