@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -41,9 +43,17 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
+	if cfg.ConnConfig.ValidateConnect == nil && hasSeveralHosts(cfg.ConnConfig) {
+		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite // else the first is good, standby or not
+	}
 	dialer := net.Dialer{Timeout: cfg.ConnConfig.ConnectTimeout} // for requests to cancel, too
 	cfg.ConnConfig.DialFunc = dialer.DialContext
 	return cfg, nil
+}
+
+// hasSeveralHosts: fallbacks are also made for a second try without TLS.
+func hasSeveralHosts(cfg *pgx.ConnConfig) bool {
+	return slices.ContainsFunc(cfg.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != cfg.Host || f.Port != cfg.Port })
 }
 
 // OpenPool prepares the pool of the runtime role. It does not connect: a database that is away is the

@@ -114,3 +114,34 @@ func TestNoErrorRepeatsWhatAViewRaised(t *testing.T) {
 		t.Errorf("got %q, want the server's own message", got)
 	}
 }
+
+// Of several hosts the one that takes writes is wanted, whether the URL says so or not: a standby would be as good as
+// another to pgx, and never be left.
+func TestOfSeveralHostsTheOneThatTakesWritesIsChosen(t *testing.T) {
+	for url, want := range map[string]bool{
+		"postgres://u@a,b/d": true,
+		"postgres://u@a,b/d?target_session_attrs=read-write": true,
+		"postgres://u@a:1,a:2/d?sslmode=disable":             true,
+		"postgres://u@a/d":                                   false, // two tries, with TLS and without, of one host
+		"postgres://u@a/d?sslmode=disable":                   false,
+	} {
+		cfg, err := parseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.ConnConfig.ValidateConnect != nil; got != want {
+			t.Errorf("%s: asks the server %v, want %v", url, got, want)
+		}
+	}
+}
+
+func TestAStandbyIsToldFromAServerThatIsAway(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.super(`ALTER ROLE notifier_runtime IN DATABASE ` + c.db.Name + ` SET default_transaction_read_only = on`)
+	d := c.loader(t)
+	_, _, err := pump(t.Context(), d.pool, &d.feed.commits, NoMetrics{})
+	if got := newFeedError(err).(feedError).Code(); got != ReadOnly { //nolint:errorlint,forcetypeassert // what it is made of
+		t.Errorf("%v: %s", err, got)
+	}
+}

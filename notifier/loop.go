@@ -15,7 +15,7 @@ const (
 	eagerPoll = 5 * time.Millisecond
 	// feedBackoffMax bounds the pause after errors. For suspendAfter new clients notice nothing of them: a
 	// killed backend is replaced within it.
-	feedBackoffMax = 500 * time.Millisecond
+	feedBackoffMax = 200 * time.Millisecond
 	suspendAfter   = time.Second
 )
 

@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -36,6 +37,8 @@ type session struct {
 	wire   wire
 }
 
+var errNoCancel = errors.New("a pooler's statements are not cancelled")
+
 const sessionKey = "notifier.session"
 
 func sessionOf(conn *pgx.Conn) *session {
@@ -64,11 +67,12 @@ func (s *sessions) dial(_ context.Context, cfg *pgx.ConnConfig) error {
 	here := &session{
 		caches: mode == pgx.QueryExecModeCacheStatement,
 		loads:  mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol,
-		wire:   wire{dialer: cfg.DialFunc},
+		wire:   wire{dialer: cfg.DialFunc, pooled: &s.pooled},
 	}
 	cfg.DialFunc = here.wire.dial
 	cfg.AfterConnect = func(_ context.Context, conn *pgconn.PgConn) error {
 		conn.CustomData()[sessionKey] = here
+		here.wire.up.Store(true)
 		return nil
 	}
 	return nil
@@ -112,15 +116,22 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) (direct bool, err error
 	return direct, err
 }
 
-// wire is all that was dialled for one connection: itself, and the requests to cancel what it does.
+// wire is all that was dialled for one connection: itself, and the requests to cancel what it does. Behind a pooler
+// nothing is cancelled: requests that come late, from behind a link that was dead for a while, can take all the
+// backends of PgBouncer 1.18 out of its pool, and it then serves nobody. What is not cancelled ends by itself.
 type wire struct {
 	dialer pgconn.DialFunc
+	pooled *atomic.Bool
+	up     atomic.Bool // whatever is dialled from now on is a request to cancel
 	mu     sync.Mutex
 	conns  []net.Conn
 	isCut  bool
 }
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if w.pooled.Load() && w.up.Load() {
+		return nil, errNoCancel
+	}
 	conn, err := w.dialer(ctx, network, address)
 	if err != nil {
 		return nil, err

@@ -2,9 +2,12 @@ package notifier
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,4 +224,30 @@ func TestSlowCommitsAreWaitedFor(t *testing.T) {
 	if limit.long.Load() {
 		t.Error("the limit stays long though commits are quick again")
 	}
+}
+
+// PgBouncer 1.18 may serve nobody any more after requests to cancel that came late.
+func TestBehindAPoolerNothingIsCancelled(t *testing.T) {
+	t.Parallel()
+	dials := 0
+	w := wire{pooled: new(atomic.Bool), dialer: func(context.Context, string, string) (net.Conn, error) {
+		dials++
+		near, far := net.Pipe()
+		t.Cleanup(func() { _ = far.Close() }) // the end of a pipe
+		return near, nil
+	}}
+	for range 2 { // two hosts, or with TLS and without
+		if _, err := w.dial(t.Context(), "tcp", "h:1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.up.Store(true)
+	if _, err := w.dial(t.Context(), "tcp", "h:1"); err != nil || dials != 3 {
+		t.Errorf("a request to cancel without a pooler: %v", err)
+	}
+	w.pooled.Store(true)
+	if _, err := w.dial(t.Context(), "tcp", "h:1"); !errors.Is(err, errNoCancel) || dials != 3 {
+		t.Errorf("a request to cancel behind a pooler: %v", err)
+	}
+	w.cut()
 }

@@ -2,13 +2,15 @@ package notifier
 
 import "time"
 
-// The codes of what can be wrong, as /readyz and the log name it. The first three are those of Feed.Err, the others
+// The codes of what can be wrong, as /readyz and the log name it. The first four are those of Feed.Err, the others
 // those of Watch.
 const (
 	// NotMigrated: the database lacks our schema, or the role, or the role its rights.
 	NotMigrated = "not_migrated"
 	// DatabaseAway: no connection, or no answer.
 	DatabaseAway = "database_away"
+	// ReadOnly: the server that answers takes no writes: a standby.
+	ReadOnly = "read_only"
 	// LogFailing: the database answers, and one of the log's statements raises: somebody's trigger or constraint on
 	// its tables, a full disk.
 	LogFailing = "log_failing"
@@ -33,7 +35,7 @@ type Trouble struct {
 	Since time.Time // by this machine's clock
 }
 
-// feedError is what keeps the feed from working, with one of the first three codes.
+// feedError is what keeps the feed from working, with one of the first four codes.
 type feedError struct {
 	code string
 	err  error
@@ -44,6 +46,8 @@ func newFeedError(err error) error {
 	switch {
 	case IsNotMigrated(err):
 		code = NotMigrated
+	case sqlState(err) == "25006": // read_only_sql_transaction
+		code = ReadOnly
 	case isStatementFault(err):
 		code = LogFailing
 	}

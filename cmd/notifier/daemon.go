@@ -113,7 +113,7 @@ func (d *daemon) socketHandler() http.Handler {
 	s := d.settings
 	return wsroom.NewHandler(d.hub, tokens{d.verifier}, d.replays, wsroom.HandlerConfig{
 		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken,
-		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, Logger: d.log, Metrics: d.metrics,
+		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, CursorRefresh: s.cursorRefresh(), Logger: d.log, Metrics: d.metrics,
 	})
 }
 

@@ -33,6 +33,8 @@ var advice = map[string]struct {
 	notifier.NotMigrated: {message: "the database has no notifier schema that this role may use, or refuses the role: " +
 		"run `notifier migrate up`, and check --database-url"},
 	notifier.DatabaseAway: {message: "the database cannot be reached or does not answer: see the log"},
+	notifier.ReadOnly: {message: "the server that answers is a standby and takes no writes: name the primary in --database-url, " +
+		"or all hosts, of which the one that takes writes is chosen"},
 	notifier.LogFailing: {message: "a statement of the log raises: look for a foreign trigger or constraint on a table of schema notifier, " +
 		"and for a full disk; the SQLSTATE is in the log line feed_failed"},
 	notifier.PumpStuck: {message: "changes wait and the log does not move: a session holds notifier.head or a table of the log; " +

@@ -58,6 +58,9 @@ func (s *serveSettings) register(cmd *cobra.Command) {
 // load reads flags, environment and files; its error names every fault.
 func (s *serveSettings) load() error { return s.source.load() }
 
+// cursorRefresh is how often idle clients are told a newer cursor: often enough that theirs does not age out.
+func (s *serveSettings) cursorRefresh() time.Duration { return min(3*time.Minute, s.retention/4) }
+
 func isListenAddress(text string) error {
 	_, port, err := net.SplitHostPort(text)
 	if err != nil {

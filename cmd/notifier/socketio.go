@@ -11,7 +11,7 @@ func (d *daemon) mountSocketIO(mux *http.ServeMux) {
 	s := d.settings
 	handler := socketio.NewHandler(d.hub, tokens{d.verifier}, d.replays, socketio.Config{
 		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken, NoRecovery: !s.socketioRecovery,
-		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, Logger: d.log, Metrics: d.metrics,
+		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, CursorRefresh: s.cursorRefresh(), Logger: d.log, Metrics: d.metrics,
 	})
 	mux.Handle("/socket.io", handler)
 	mux.Handle("/socket.io/", handler)
