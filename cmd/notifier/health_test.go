@@ -12,7 +12,7 @@ import (
 // Which of them take a daemon out of service is a promise to operators, and so is the page that tells what to do.
 func TestEveryProblemHasItsAdviceAndItsPlaceInTheDocumentation(t *testing.T) {
 	problems := []string{
-		"draining", "keys_never_loaded", notifier.NotMigrated, notifier.DatabaseAway, notifier.LogFailing,
+		"draining", "keys_never_loaded", notifier.NotMigrated, notifier.DatabaseAway, notifier.ReadOnly, notifier.LogFailing,
 		notifier.PumpStuck, notifier.StagingGrowing, notifier.ListenerDown,
 	}
 	warnings := []string{notifier.ReleaseFailing, notifier.ListenerDeaf, notifier.NotifyQueueFull}

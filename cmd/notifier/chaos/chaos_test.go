@@ -13,8 +13,8 @@ func TestNothingIsLostAndNothingDoubled(t *testing.T) {
 	}
 	o := options{
 		binary: binary, dir: t.TempDir(), seed: uint64(time.Now().UnixNano()), changes: 1500, protocols: []string{"ws", "socketio"},
-		patience: time.Second, // the machine tests other packages at the same time
-		log:      t.Logf,
+		patience: time.Second, pingTimeout: 10 * time.Second, // the machine tests other packages at the same time
+		log: t.Logf,
 	}
 	played := 0
 	for _, s := range scenarios() {

@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	o := options{
 		dir: dir, build: buildFlags, seed: *seed, changes: *changes, protocols: strings.Split(*protocols, ","),
-		patience: 100 * time.Millisecond, strict: true,
+		patience: 100 * time.Millisecond, pingTimeout: screenPing, strict: true,
 		log: func(format string, args ...any) {
 			fmt.Fprintf(stderr, "%s  %s\n", clock(time.Now()), fmt.Sprintf(format, args...))
 		},

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// screenSilence is how long a screen believes in a connection on which nothing comes, not even a ping.
+	// screenSilence is how long a screen believes in a connection on which nothing comes, not even a ping, where an
+	// answer to a ping may take as long as the pause between two.
 	screenSilence = 3 * screenPing
 	screenPing    = time.Second
 )
@@ -26,10 +27,11 @@ var errSilence = errors.New("nothing came, not even a ping")
 // plain is a screen that speaks /ws.
 type plain struct {
 	*screen
-	token string
-	rand  *rand.Rand
-	doors func() []door // where daemons can be reached
-	home  int           // the daemon that it begins with
+	token   string
+	rand    *rand.Rand
+	doors   func() []door // where daemons can be reached
+	home    int           // the daemon that it begins with
+	silence time.Duration // until it gives a connection up
 }
 
 // door is where screens reach one daemon.
@@ -65,10 +67,10 @@ type frame struct {
 func (p *plain) follow(ctx context.Context, to door) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(screenSilence, func() { cancel(errSilence) })
+	watch := time.AfterFunc(p.silence, func() { cancel(errSilence) })
 	defer watch.Stop()
 	options := bearer(p.token)
-	options.OnPingReceived = func(context.Context, []byte) bool { watch.Reset(screenSilence); return true }
+	options.OnPingReceived = func(context.Context, []byte) bool { watch.Reset(p.silence); return true }
 	conn, response, err := websocket.Dial(ctx, "ws://"+to.addr+"/ws?cursor="+url.QueryEscape(p.cursor()), options)
 	if err != nil {
 		if response != nil && response.Body != nil {
@@ -83,7 +85,7 @@ func (p *plain) follow(ctx context.Context, to door) error {
 		if err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
-		watch.Reset(screenSilence)
+		watch.Reset(p.silence)
 		if err := p.take(to, data); err != nil {
 			p.misunderstood(err)
 			return err

@@ -24,15 +24,16 @@ const (
 
 // options are of the whole run.
 type options struct {
-	binary    string
-	build     []string // flags of go build for a binary that is not the usual one
-	dir       string   // of the logs
-	seed      uint64
-	changes   int           // to be committed
-	patience  time.Duration // how long a wait for a lock must last to count: deadlock_timeout
-	protocols []string      // of the screens
-	strict    bool          // to resume later than promised is a fault: for a machine that does nothing else
-	log       func(format string, args ...any)
+	binary      string
+	build       []string // flags of go build for a binary that is not the usual one
+	dir         string   // of the logs
+	seed        uint64
+	changes     int           // to be committed
+	patience    time.Duration // how long a wait for a lock must last to count: deadlock_timeout
+	protocols   []string      // of the screens
+	pingTimeout time.Duration // how long daemons and screens wait for an answer
+	strict      bool          // to resume later than promised is a fault: for a machine that does nothing else
+	log         func(format string, args ...any)
 }
 
 // run plays the scenario and judges what came of it. An error means that it could not be played.
