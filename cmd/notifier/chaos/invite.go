@@ -40,7 +40,9 @@ func (w *world) host(ctx context.Context, protocol string) (seat func(s *screen,
 	switch protocol {
 	case "ws":
 		return func(s *screen, token string, home int) error {
-			w.players = append(w.players, &plain{screen: s, token: token, doors: w.doors, home: home, silence: 2*screenPing + w.pingTimeout, rand: w.randomOf(len(w.screens))})
+			w.players = append(w.players, &plain{
+				screen: s, token: token, doors: w.doors, home: home, silence: 2*screenPing + w.pingTimeout, rand: w.randomOf(len(w.screens)),
+			})
 			return nil
 		}, nil
 	case "socketio":
