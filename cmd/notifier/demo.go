@@ -134,6 +134,7 @@ func demoSettings(server *postgres.Server, addr string, secret []byte) serveSett
 	settings.databaseURL = server.URL(demoRuntime, demoDatabase)
 	settings.jwtSecret = string(secret)
 	settings.addr, settings.adminAddr = addr, "127.0.0.1:0"
+	settings.peerAddr = peersOff
 	settings.drain = 0
 	return settings
 }

@@ -17,15 +17,17 @@ import (
 type serveSettings struct {
 	databaseSettings
 	identitySettings
+	socketioSettings
 	logSettings
 	addr      string
 	adminAddr string
+	peerAddr  string // "off": alone
+	peerHost  string // empty: found out
 
-	allowedOrigins   []string // canonical: lower case, no default port; empty means same origin only
-	allowQueryToken  bool
-	socketioRecovery bool
-	pingInterval     time.Duration
-	pingTimeout      time.Duration
+	allowedOrigins  []string // canonical: lower case, no default port; empty means same origin only
+	allowQueryToken bool
+	pingInterval    time.Duration
+	pingTimeout     time.Duration
 
 	retention    time.Duration
 	replayLimit  int
@@ -40,12 +42,14 @@ func (s *serveSettings) register(cmd *cobra.Command) {
 	s.databaseSettings.register(s.source, "the runtime role")
 	s.source.text(&s.addr, "addr", ":8080", "public address: /ws, /socket.io/", isListenAddress)
 	s.source.text(&s.adminAddr, "admin-addr", "127.0.0.1:9090", "admin address: /livez, /readyz, /metrics, /debug/pprof/", isListenAddress)
+	s.source.text(&s.peerAddr, "peer-addr", ":0", "address for the other daemons on this database, which find it there; port 0: any; \"off\": alone",
+		isPeerAddress)
+	s.source.text(&s.peerHost, "peer-host", "", "name or IP address under which they reach it; found out if empty", isHost)
 	s.registerVerifying(s.source)
 	s.source.items(&s.allowedOrigins, "allowed-origins", "origins of pages that may connect, as https://app.clinic.example or "+
 		"https://*.clinic.example; same origin only if empty", canonicalOrigin)
 	s.source.toggle(&s.allowQueryToken, "allow-query-token", "false", "accept tokens as ?access_token= and ?token=, where proxies log them")
-	s.source.toggle(&s.socketioRecovery, "socketio-recovery", "true",
-		"connection state recovery for Socket.IO clients, from the log; off: frames as a plain server sends them")
+	s.socketioSettings.register(s.source)
 	s.source.duration(&s.pingInterval, "ping-interval", "25s", "pause between the server's pings", atLeast(time.Millisecond))
 	s.source.duration(&s.pingTimeout, "ping-timeout", "20s", "how long a client may take to answer a ping", atLeast(time.Millisecond))
 	s.source.duration(&s.retention, "retention", "24h", "how long events can be replayed and held-back releases wait", atLeast(time.Second))
@@ -70,6 +74,25 @@ func isListenAddress(text string) error {
 		return fmt.Errorf("%s has no port between 0 and 65535", shown(text))
 	}
 	return nil
+}
+
+// isPeerAddress is a listen address, or "off".
+func isPeerAddress(text string) error {
+	if text == peersOff {
+		return nil
+	}
+	return isListenAddress(text)
+}
+
+// peersOff is the peer address of a daemon that has nothing to do with others.
+const peersOff = "off"
+
+// isHost is a host without a port: the port is the address's.
+func isHost(text string) error {
+	if net.ParseIP(text) != nil || text != "" && !strings.ContainsAny(text, ":/[]@ ") {
+		return nil
+	}
+	return fmt.Errorf("%s is not a host name or an IP address; it has no port", shown(text))
 }
 
 // canonicalOrigin brings an origin into the one form in which browsers send it, so that comparing

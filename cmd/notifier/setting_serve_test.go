@@ -2,8 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,9 +53,18 @@ func TestServeHasTheSettingsOfTheContract(t *testing.T) {
 			t.Errorf("--%s: its help does not name %s: %s", row[0], row[1], flag.Usage)
 		}
 	}
+}
+
+func TestEverySettingOfServeIsDocumented(t *testing.T) {
+	documented, err := os.ReadFile("../../deploy/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := &cobra.Command{}
+	new(serveSettings).register(cmd)
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		if !slices.ContainsFunc(contract, func(row [3]string) bool { return row[0] == flag.Name }) {
-			t.Errorf("--%s is not in the contract", flag.Name)
+		if !strings.Contains(string(documented), "`--"+flag.Name+"`") {
+			t.Errorf("deploy/README.md does not know --%s", flag.Name)
 		}
 	})
 }
@@ -69,13 +78,17 @@ func TestServeSettingsHoldTypedDefaults(t *testing.T) {
 		logSettings:      logSettings{level: slog.LevelInfo},
 		addr:             ":8080",
 		adminAddr:        "127.0.0.1:9090",
-		socketioRecovery: true,
-		pingInterval:     25 * time.Second,
-		pingTimeout:      20 * time.Second,
-		retention:        24 * time.Hour,
-		replayLimit:      10000,
-		pollInterval:     50 * time.Millisecond,
-		drain:            20 * time.Second,
+		peerAddr:         ":0",
+		socketioSettings: socketioSettings{
+			socketioPath: "/socket.io/", socketioRecovery: true, socketioConnectTimeout: 45 * time.Second,
+			socketioUpgradeTimeout: 10 * time.Second, socketioMaxPayload: 1_000_000,
+		},
+		pingInterval: 25 * time.Second,
+		pingTimeout:  20 * time.Second,
+		retention:    24 * time.Hour,
+		replayLimit:  10000,
+		pollInterval: 50 * time.Millisecond,
+		drain:        20 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -141,6 +154,38 @@ func TestListenAddressesNeedAPort(t *testing.T) {
 		"8080": false, "127.0.0.1": false, ":http": false, ":65536": false, ":-1": false, "::1:80": false, "": false,
 	} {
 		if err := isListenAddress(text); (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestASocketIOPathHasBothSlashes(t *testing.T) {
+	for text, want := range map[string]string{
+		"/socket.io/": "/socket.io/", "/socket.io": "/socket.io/", "live": "/live/", "/v1/live/": "/v1/live/",
+		"/": "", "/ws": "", "/a//b/": "", "/a b/": "", "/{x}/": "", "/../": "", "/a?b": "",
+	} {
+		var s serveSettings
+		cmd := &cobra.Command{}
+		s.register(cmd)
+		t.Setenv("NOTIFIER_DATABASE_URL", "postgres://runtime@db/clinic")
+		t.Setenv("NOTIFIER_JWT_SECRET", strings.Repeat("s", 32))
+		t.Setenv("NOTIFIER_SOCKETIO_PATH", text)
+		if err := s.load(); (err == nil) != (want != "") || err == nil && s.socketioPath != want {
+			t.Errorf("%q: got %q, %v; want %q", text, s.socketioPath, err, want)
+		}
+	}
+}
+
+func TestPeerAddresses(t *testing.T) {
+	for text, want := range map[string]bool{":0": true, "off": true, "10.0.0.7:7946": true, "on": false, "10.0.0.7": false} {
+		if err := isPeerAddress(text); (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for text, want := range map[string]bool{
+		"10.0.0.7": true, "fd00::7": true, "pod-1.notifier": true, "10.0.0.7:80": false, "http://x": false, "[::1]": false,
+	} {
+		if err := isHost(text); (err == nil) != want {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

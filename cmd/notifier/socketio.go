@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 
 	"notifier/wsroom/socketio"
 )
@@ -11,8 +12,10 @@ func (d *daemon) mountSocketIO(mux *http.ServeMux) {
 	s := d.settings
 	handler := socketio.NewHandler(d.hub, tokens{d.verifier}, d.replays, socketio.Config{
 		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken, NoRecovery: !s.socketioRecovery,
-		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, CursorRefresh: s.cursorRefresh(), Logger: d.log, Metrics: d.metrics,
+		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, CursorRefresh: s.cursorRefresh(),
+		ConnectTimeout: s.socketioConnectTimeout, UpgradeTimeout: s.socketioUpgradeTimeout, MaxPayload: s.socketioMaxPayload,
+		RefuseByLeaving: s.socketioRefuseByLeaving, Logger: d.log, Metrics: d.metrics,
 	})
-	mux.Handle("/socket.io", handler)
-	mux.Handle("/socket.io/", handler)
+	mux.Handle(s.socketioPath, handler)
+	mux.Handle(strings.TrimSuffix(s.socketioPath, "/"), handler)
 }
