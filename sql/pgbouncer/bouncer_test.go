@@ -13,14 +13,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"notifier/sql/internal/processtest"
 	"notifier/sql/pgbouncer"
 	"notifier/sql/postgres"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(orphan) != "" {
-		beParent()
-	}
+	processtest.BeParent(startAndSay)
 	goleak.VerifyTestMain(m)
 }
 
@@ -52,48 +51,16 @@ func startBouncer(t *testing.T, opts pgbouncer.Options) *pgbouncer.Bouncer {
 	return bouncer
 }
 
-// connect opens a connection that prepares nothing: a prepared statement belongs to one backend.
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	config, err := pgx.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
-}
-
-func exec(t *testing.T, conn *pgx.Conn, statement string) {
-	t.Helper()
-	if _, err := conn.Exec(t.Context(), statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
-}
-
-func query[T any](t *testing.T, conn *pgx.Conn, statement string) T {
-	t.Helper()
-	var got T
-	if err := conn.QueryRow(t.Context(), statement).Scan(&got); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
-	return got
-}
-
 func TestEveryRoleAndDatabaseOfTheServerIsReachedUntilTheBouncerIsStopped(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
 	bouncer := startBouncer(t, pgbouncer.Options{ServerDir: server.SocketDir()})
-	direct := connect(t, server.URL(postgres.Superuser, "postgres"))
-	exec(t, direct, "CREATE ROLE clinic LOGIN") // after the bouncer started: nobody has listed it
-	exec(t, direct, "CREATE DATABASE ward")
+	direct := processtest.Connect(t, server.URL(postgres.Superuser, "postgres"))
+	processtest.Exec(t, direct, "CREATE ROLE clinic LOGIN") // after the bouncer started: nobody has listed it
+	processtest.Exec(t, direct, "CREATE DATABASE ward")
 
-	conn := connect(t, bouncer.URL("clinic", "ward"))
-	if got := query[string](t, conn, "SELECT current_user || '@' || current_database()"); got != "clinic@ward" {
+	conn := processtest.Connect(t, bouncer.URL("clinic", "ward"))
+	if got := processtest.Query[string](t, conn, "SELECT current_user || '@' || current_database()"); got != "clinic@ward" {
 		t.Errorf("connected as %s", got)
 	}
 	if err := bouncer.Stop(); err != nil {
@@ -115,23 +82,23 @@ func TestTransactionsOfOneConnectionMeetDifferentBackends(t *testing.T) {
 	server := startServer(t)
 	bouncer := startBouncer(t, pgbouncer.Options{ServerDir: server.SocketDir(), PoolSize: 2})
 	const backend = "SELECT pg_backend_pid()"
-	first, second, third := connect(t, bouncer.URL(postgres.Superuser, "postgres")),
-		connect(t, bouncer.URL(postgres.Superuser, "postgres")), connect(t, bouncer.URL(postgres.Superuser, "postgres"))
+	first, second, third := processtest.Connect(t, bouncer.URL(postgres.Superuser, "postgres")),
+		processtest.Connect(t, bouncer.URL(postgres.Superuser, "postgres")), processtest.Connect(t, bouncer.URL(postgres.Superuser, "postgres"))
 
-	exec(t, first, "BEGIN")
-	before := query[int](t, first, backend)
-	exec(t, second, "BEGIN") // takes the other
-	other := query[int](t, second, backend)
-	exec(t, first, "COMMIT")
-	exec(t, third, "BEGIN") // takes the one that first has left
-	if taken := query[int](t, third, backend); taken != before {
+	processtest.Exec(t, first, "BEGIN")
+	before := processtest.Query[int](t, first, backend)
+	processtest.Exec(t, second, "BEGIN") // takes the other
+	other := processtest.Query[int](t, second, backend)
+	processtest.Exec(t, first, "COMMIT")
+	processtest.Exec(t, third, "BEGIN") // takes the one that first has left
+	if taken := processtest.Query[int](t, third, backend); taken != before {
 		t.Fatalf("of two backends, %d and %d, the free one is not taken but %d", before, other, taken)
 	}
-	exec(t, second, "COMMIT")
-	if after := query[int](t, first, backend); after != other || after == before {
+	processtest.Exec(t, second, "COMMIT")
+	if after := processtest.Query[int](t, first, backend); after != other || after == before {
 		t.Errorf("the backend is %d and was %d, want the only free one, %d", after, before, other)
 	}
-	exec(t, third, "COMMIT")
+	processtest.Exec(t, third, "COMMIT")
 }
 
 func TestListenHearsInSessionModeOnly(t *testing.T) {
@@ -141,12 +108,12 @@ func TestListenHearsInSessionModeOnly(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			bouncer := startBouncer(t, pgbouncer.Options{ServerDir: server.SocketDir(), PoolMode: mode})
-			listener := connect(t, bouncer.URL(postgres.Superuser, "postgres"))
-			direct := connect(t, server.URL(postgres.Superuser, "postgres"))
+			listener := processtest.Connect(t, bouncer.URL(postgres.Superuser, "postgres"))
+			direct := processtest.Connect(t, server.URL(postgres.Superuser, "postgres"))
 			for _, conn := range []*pgx.Conn{listener, direct} {
-				exec(t, conn, "LISTEN "+mode)
+				processtest.Exec(t, conn, "LISTEN "+mode)
 			}
-			exec(t, direct, "NOTIFY "+mode)
+			processtest.Exec(t, direct, "NOTIFY "+mode)
 			if _, err := direct.WaitForNotification(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +134,7 @@ func TestABouncerOutlivesItsServersAbsence(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
 	bouncer := startBouncer(t, pgbouncer.Options{ServerDir: server.SocketDir()})
-	exec(t, connect(t, bouncer.URL(postgres.Superuser, "postgres")), "SELECT 1")
+	processtest.Exec(t, processtest.Connect(t, bouncer.URL(postgres.Superuser, "postgres")), "SELECT 1")
 	if err := server.Restart(t.Context(), postgres.Immediate); err != nil {
 		t.Fatal(err)
 	}

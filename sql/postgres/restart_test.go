@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"notifier/sql/internal/processtest"
 	"notifier/sql/postgres"
 )
 
@@ -17,10 +18,10 @@ func TestARestartKeepsWhatWasCommittedAndLosesConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := startServer(t, "work_mem = 7MB")
-			conn := connect(t, server.URL(postgres.Superuser, "postgres"))
-			run(t, conn, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
-			run(t, conn, "BEGIN")
-			run(t, conn, "DELETE FROM kept")
+			conn := processtest.Connect(t, server.URL(postgres.Superuser, "postgres"))
+			processtest.Exec(t, conn, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+			processtest.Exec(t, conn, "BEGIN")
+			processtest.Exec(t, conn, "DELETE FROM kept")
 			before := server.PID()
 
 			if err := server.Restart(t.Context(), mode); err != nil {
@@ -32,11 +33,11 @@ func TestARestartKeepsWhatWasCommittedAndLosesConnections(t *testing.T) {
 			if server.PID() == before || !errors.Is(syscall.Kill(before, 0), syscall.ESRCH) {
 				t.Errorf("the server's process is %d and was %d, want another and the old one gone", server.PID(), before)
 			}
-			again := connect(t, server.URL(postgres.Superuser, "postgres"))
-			if got := query[int](t, again, "SELECT count(*) FROM kept"); got != 1000 {
+			again := processtest.Connect(t, server.URL(postgres.Superuser, "postgres"))
+			if got := processtest.Query[int](t, again, "SELECT count(*) FROM kept"); got != 1000 {
 				t.Errorf("%d rows, want 1000", got)
 			}
-			if got := query[string](t, again, "SELECT current_setting('work_mem')"); got != "7MB" {
+			if got := processtest.Query[string](t, again, "SELECT current_setting('work_mem')"); got != "7MB" {
 				t.Errorf("work_mem is %s, want the setting kept", got)
 			}
 		})
@@ -61,7 +62,7 @@ func TestAHaltedServerIsAwayUntilItResumes(t *testing.T) {
 	if err := server.Resume(t.Context()); err != nil || server.PID() != resumed {
 		t.Errorf("resumed while it runs: %v, process %d, want it left alone, %d", err, server.PID(), resumed)
 	}
-	connect(t, server.URL(postgres.Superuser, "postgres"))
+	processtest.Connect(t, server.URL(postgres.Superuser, "postgres"))
 	stop(t, server)
 	if err := server.Resume(t.Context()); err == nil {
 		t.Error("a stopped server resumes")
@@ -71,7 +72,7 @@ func TestAHaltedServerIsAwayUntilItResumes(t *testing.T) {
 func TestAHaltThatABackendHoldsUpEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
-	backend := query[int](t, connect(t, server.URL(postgres.Superuser, "postgres")), "SELECT pg_backend_pid()")
+	backend := processtest.Query[int](t, processtest.Connect(t, server.URL(postgres.Superuser, "postgres")), "SELECT pg_backend_pid()")
 	if err := syscall.Kill(backend, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

@@ -13,13 +13,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"notifier/sql/internal/processtest"
 	"notifier/sql/postgres"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(orphan) != "" {
-		beParent()
-	}
+	processtest.BeParent(startAndSay)
 	goleak.VerifyTestMain(m)
 }
 
@@ -46,32 +45,6 @@ func stop(t *testing.T, server *postgres.Server) {
 	if _, err := os.Stat(server.SocketDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the server's folder: %v, want it gone", err)
 	}
-}
-
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // the server may have ended it
-	return conn
-}
-
-func run(t *testing.T, conn *pgx.Conn, statement string) {
-	t.Helper()
-	if _, err := conn.Exec(t.Context(), statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
-}
-
-func query[T any](t *testing.T, conn *pgx.Conn, statement string) T {
-	t.Helper()
-	var got T
-	if err := conn.QueryRow(t.Context(), statement).Scan(&got); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
-	return got
 }
 
 func TestAServerAnswersOnItsSocketOnlyUntilItIsStopped(t *testing.T) {

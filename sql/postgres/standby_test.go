@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"notifier/sql/internal/processtest"
 	"notifier/sql/postgres"
 )
 
@@ -21,7 +22,7 @@ const (
 func startPair(t *testing.T) (primary, standby *postgres.Server) {
 	t.Helper()
 	primary = startServer(t, "wal_keep_size = 256MB", "max_connections = 250")
-	run(t, connect(t, primary.URL(postgres.Superuser, "postgres")), "CREATE TABLE story (id int)")
+	processtest.Exec(t, processtest.Connect(t, primary.URL(postgres.Superuser, "postgres")), "CREATE TABLE story (id int)")
 	standby, err := primary.Standby(t.Context(), postgres.Options{Settings: []string{"work_mem = 7MB"}})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +35,7 @@ func startPair(t *testing.T) (primary, standby *postgres.Server) {
 func awaitCount(t *testing.T, conn *pgx.Conn, want int) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
-	for got := query[int](t, conn, count); got != want; got = query[int](t, conn, count) {
+	for got := processtest.Query[int](t, conn, count); got != want; got = processtest.Query[int](t, conn, count) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d rows after 20 s, want %d", got, want)
 		}
@@ -54,16 +55,16 @@ func TestAStandbyFollowsAlsoThroughRestarts(t *testing.T) {
 		if err := restart(); err != nil {
 			t.Fatal(err)
 		}
-		run(t, connect(t, primary.URL(postgres.Superuser, "postgres")), "INSERT INTO story VALUES (1)")
-		replica := connect(t, standby.URL(postgres.Superuser, "postgres"))
+		processtest.Exec(t, processtest.Connect(t, primary.URL(postgres.Superuser, "postgres")), "INSERT INTO story VALUES (1)")
+		replica := processtest.Connect(t, standby.URL(postgres.Superuser, "postgres"))
 		awaitCount(t, replica, i+1)
 		if _, err := replica.Exec(t.Context(), "INSERT INTO story VALUES (2)"); err == nil {
 			t.Error("a standby takes writes")
 		}
 	}
-	replica := connect(t, standby.URL(postgres.Superuser, "postgres"))
+	replica := processtest.Connect(t, standby.URL(postgres.Superuser, "postgres"))
 	for setting, want := range map[string]string{"work_mem": "7MB", "max_connections": "250", "fsync": "off", "listen_addresses": ""} {
-		if got := query[string](t, replica, "SELECT current_setting('"+setting+"')"); got != want {
+		if got := processtest.Query[string](t, replica, "SELECT current_setting('"+setting+"')"); got != want {
 			t.Errorf("the standby's %s is %q, want %q", setting, got, want)
 		}
 	}
@@ -72,31 +73,31 @@ func TestAStandbyFollowsAlsoThroughRestarts(t *testing.T) {
 func TestAPromotionLosesExactlyWhatWasCommittedAfterTheDetachment(t *testing.T) {
 	t.Parallel()
 	primary, standby := startPair(t)
-	old, replica := connect(t, primary.URL(postgres.Superuser, "postgres")), connect(t, standby.URL(postgres.Superuser, "postgres"))
-	run(t, old, "INSERT INTO story SELECT generate_series(1, 100)")
+	old, replica := processtest.Connect(t, primary.URL(postgres.Superuser, "postgres")), processtest.Connect(t, standby.URL(postgres.Superuser, "postgres"))
+	processtest.Exec(t, old, "INSERT INTO story SELECT generate_series(1, 100)")
 	awaitCount(t, replica, 100)
 	if err := standby.Detach(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	run(t, old, "INSERT INTO story SELECT generate_series(101, 130)")
+	processtest.Exec(t, old, "INSERT INTO story SELECT generate_series(101, 130)")
 	if err := standby.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 
-	run(t, replica, "INSERT INTO story VALUES (1000)") // on the connection that was there before
+	processtest.Exec(t, replica, "INSERT INTO story VALUES (1000)") // on the connection that was there before
 	for name, c := range map[string]struct {
 		conn     *pgx.Conn
 		rows     int
 		timeline string
 	}{"the old primary": {old, 130, "00000001"}, "the new one": {replica, 101, "00000002"}} {
-		if got := query[int](t, c.conn, count); got != c.rows {
+		if got := processtest.Query[int](t, c.conn, count); got != c.rows {
 			t.Errorf("%s has %d rows, want %d", name, got, c.rows)
 		}
-		if got := query[string](t, c.conn, timeline); got != c.timeline {
+		if got := processtest.Query[string](t, c.conn, timeline); got != c.timeline {
 			t.Errorf("%s is on timeline %s, want %s", name, got, c.timeline)
 		}
 	}
-	if a, b := query[string](t, old, cluster), query[string](t, replica, cluster); a != b {
+	if a, b := processtest.Query[string](t, old, cluster), processtest.Query[string](t, replica, cluster); a != b {
 		t.Errorf("the clusters are %s and %s, want one", a, b)
 	}
 	if err := standby.Promote(t.Context()); err == nil {
@@ -109,7 +110,7 @@ func TestOneURLNamesBothAndLeadsToTheOneThatTakesWrites(t *testing.T) {
 	primary, standby := startPair(t)
 	url := postgres.MultiURL(postgres.Superuser, "postgres", standby, primary)
 	const directory = "SELECT current_setting('unix_socket_directories')"
-	if got := query[string](t, connect(t, url), directory); got != primary.SocketDir() {
+	if got := processtest.Query[string](t, processtest.Connect(t, url), directory); got != primary.SocketDir() {
 		t.Errorf("connected to %s, want the primary, %s", got, primary.SocketDir())
 	}
 	if err := primary.Halt(t.Context(), postgres.Immediate); err != nil {
@@ -122,7 +123,7 @@ func TestOneURLNamesBothAndLeadsToTheOneThatTakesWrites(t *testing.T) {
 	if err := standby.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := query[string](t, connect(t, url), directory); got != standby.SocketDir() {
+	if got := processtest.Query[string](t, processtest.Connect(t, url), directory); got != standby.SocketDir() {
 		t.Errorf("connected to %s, want the new primary, %s", got, standby.SocketDir())
 	}
 }
