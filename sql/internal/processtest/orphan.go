@@ -34,7 +34,7 @@ func BeParent(start func() (said string, err error)) {
 // Orphans runs this test binary as a parent, kills it, and returns what it said, word by word.
 func Orphans(t *testing.T) (said []string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0]) //nolint:gosec // this very test
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very test
 	cmd.Env = append(os.Environ(), variable+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
