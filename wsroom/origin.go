@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Origins says which web pages may connect. The zero value allows the server's own only. A request without Origin does not come from a browser
-// and is always allowed: what protects an account is its token, and the Origin only keeps foreign pages from using it.
+// Origins says which web pages may connect. The zero value allows the server's own only. A request without Origin is always allowed: it comes from no
+// page, or from one of the server's own, or from one that cannot read the answer (an image's address). What protects an account is its token; the
+// Origin only keeps foreign pages from using it.
 type Origins struct {
 	any      bool
 	patterns []originPattern
@@ -55,7 +56,7 @@ func (o Origins) Named(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return false // "null" among them: a sandboxed frame, a file
 	}
-	if strings.EqualFold(u.Host, r.Host) {
+	if strings.EqualFold(u.Host, withoutDefaultPort(u.Scheme, r.Host)) {
 		return true
 	}
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
@@ -65,4 +66,15 @@ func (o Origins) Named(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// withoutDefaultPort is a host as browsers name it in an Origin: some proxies put the port into the Host in any case.
+func withoutDefaultPort(scheme, host string) string {
+	switch scheme {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	}
+	return host
 }

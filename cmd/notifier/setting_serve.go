@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -104,10 +105,12 @@ func canonicalOrigin(text string) (string, error) {
 	}
 	origin, err := url.Parse(strings.ToLower(text))
 	switch {
-	case err != nil, origin.Host == "", origin.Scheme == "ws", origin.Scheme == "wss":
+	case err != nil, origin.Hostname() == "", origin.Scheme == "ws", origin.Scheme == "wss":
 		return "", fmt.Errorf("%s is not an origin like https://app.clinic.example", shown(text))
 	case origin.User != nil, origin.Path != "", origin.RawQuery != "", origin.ForceQuery, origin.Fragment != "":
 		return "", errors.New("an origin ends after host and port, without a slash")
+	case strings.ContainsFunc(origin.Host, func(r rune) bool { return r > unicode.MaxASCII }):
+		return "", errors.New("browsers send a host with other letters than a to z as xn--…: that is how it has to be written")
 	case strings.Contains(strings.TrimPrefix(origin.Host, "*."), "*"):
 		return "", errors.New("a star stands for everything before a domain, as in https://*.clinic.example")
 	}

@@ -140,6 +140,9 @@ func TestOriginsBecomeWhatBrowsersSend(t *testing.T) {
 		"app.clinic.example":             "",
 		"wss://app.clinic.example":       "",
 		"null":                           "",
+		"https://clínica.com.br":         "",
+		"https://xn--clnica-5va.com.br":  "https://xn--clnica-5va.com.br",
+		"https://:8080":                  "",
 	} {
 		got, err := canonicalOrigin(text)
 		if got != want || (err == nil) != (want != "") {

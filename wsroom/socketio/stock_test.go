@@ -26,7 +26,16 @@ var transports = map[string]string{
 // settled is the transport on which a client with these options ends up.
 var settled = map[string]string{"default": "websocket", "websocket": "websocket", "polling": "polling"}
 
-// stock is a stock socket.io-client in a process of Node.js.
+// afterCut is what a client can do about what it missed, by whether it recovers.
+var afterCut = map[bool]string{true: "recovered", false: "has to fetch"}
+
+// outcome is a line of the table of clients, which README.md says how to print.
+func outcome(t *testing.T, where, version, transport, what string) {
+	t.Helper()
+	t.Logf("| %s | %s | %s | %s |", where, version, transport, what)
+}
+
+// stock is a stock client in a process of its own: of Node.js, unless something else is said.
 type stock struct {
 	t     testing.TB
 	stdin io.WriteCloser
@@ -44,23 +53,28 @@ type seen struct {
 func startStock(t testing.TB, s *server, version, transport, token string) *stock {
 	t.Helper()
 	options := fmt.Sprintf(`{%s,"token":%q}`, transports[transport], token)
-	node := exec.Command("node", "stocktest/client.mjs", version, options, strings.TrimSuffix(s.url, "/socket.io/"))
-	node.Stderr = os.Stderr
-	stdin, err := node.StdinPipe()
+	return startClient(t, exec.Command("node", "stocktest/client.mjs", version, options, strings.TrimSuffix(s.url, "/socket.io/")))
+}
+
+// startClient starts the process of a stock client.
+func startClient(t testing.TB, process *exec.Cmd) *stock {
+	t.Helper()
+	process.Stderr = os.Stderr
+	stdin, err := process.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, err := node.StdoutPipe()
+	stdout, err := process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := node.Start(); err != nil {
-		t.Fatalf("start Node.js with a stock client (make test installs it): %v", err)
+	if err := process.Start(); err != nil {
+		t.Fatalf("start a stock client (make test installs what it needs): %v", err)
 	}
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		_, _ = io.Copy(io.Discard, stdout)
-		if err := node.Wait(); err != nil {
+		if err := process.Wait(); err != nil {
 			t.Errorf("stock client: %v", err)
 		}
 	})
@@ -147,6 +161,7 @@ func TestStockClientsReceiveAndReconnect(t *testing.T) {
 				}
 				publishStock(s, 101, 150)
 				c.wantEvents(101, 150)
+				outcome(t, "Node", version, transport, "50 events, ack, binary, link cut, comes back, "+afterCut[recovers]+", 50 more")
 			})
 		}
 	}
@@ -170,6 +185,7 @@ func TestStockClientLosesItsServerAndRecovers(t *testing.T) {
 				t.Error("not recovered")
 			}
 			c.wantEvents(11, 20)
+			outcome(t, "Node", "4.8", transport, "the server ends every transport: back by itself, recovered")
 		})
 	}
 }
@@ -187,6 +203,7 @@ func TestStockClientsHearWhyTheyAreRefused(t *testing.T) {
 				c.do("token", "1")
 				c.do("connect")
 				c.next("connect")
+				outcome(t, "Node", version, transport, "token expired: connect_error with its code; connects with another")
 			})
 		}
 	}

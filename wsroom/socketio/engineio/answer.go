@@ -57,7 +57,18 @@ func (srv *Server) prepare(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodOptions {
 		header.Set("Access-Control-Allow-Methods", "GET, POST")
-		header.Set("Access-Control-Allow-Headers", "authorization, content-type")
+		header.Set("Access-Control-Allow-Headers", allowedHeaders(r))
 		header.Set("Access-Control-Max-Age", "600")
 	}
+}
+
+// allowedHeaders are the headers that a page may send: the two that mean something here, and what else it asks for, since applications have
+// extraHeaders of their own, which the reference server lets pass as well.
+func allowedHeaders(r *http.Request) string {
+	const known = "authorization, content-type"
+	asked := r.Header.Get("Access-Control-Request-Headers")
+	if asked == "" {
+		return known
+	}
+	return known + ", " + asked
 }
