@@ -21,11 +21,15 @@ GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+REACT := cmd/notifier/demo/react
+
+# The page that is built with React is an extra: where npm is not, or cannot be reached, the demo says what is missing.
 .PHONY: demo
 demo: ## see it work: a private PostgreSQL, a demo clinic and a page to look at
 	@.ci/install demo
+	@.ci/install react
 	@$(MAKE) --no-print-directory build
-	@$(BIN)/notifier demo
+	@$(BIN)/notifier demo $$([ ! -e $(REACT)/dist/index.html ] || echo --react $(REACT)/dist)
 
 # -count=1: what the tests depend on (PostgreSQL, Chromium, the page's scripts) is more than Go's test cache knows of.
 .PHONY: test
@@ -75,5 +79,5 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 
 .PHONY: clean
 clean: ## remove what was built and downloaded here
-	rm -rf $(BIN)
+	rm -rf $(BIN) $(REACT)/dist
 	find . -name node_modules -prune -exec rm -rf {} +

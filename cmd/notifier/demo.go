@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -35,8 +37,8 @@ const (
 
 func newDemoCommand() *cobra.Command {
 	var (
-		addr string
-		logs logSettings
+		addr, react string
+		logs        logSettings
 	)
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -44,13 +46,18 @@ func newDemoCommand() *cobra.Command {
 		Long: `demo starts a PostgreSQL of its own from this machine's binaries, in a temporary folder,
 fills it with a clinic of today, migrates, serves, and prints the address of a page: the
 waiting list of a reception desk. Its buttons change a status with a plain SQL UPDATE, as
-the clinic's own application would. Ctrl-C ends and removes everything.`,
+the clinic's own application would. Ctrl-C ends and removes everything.
+
+A second page, at /react/, is the same list as frontends have it, with React and the stock
+socket.io-client. Their packages are not part of this program: make demo fetches them, builds
+the page and names its folder by --react.`,
 		Example: `  notifier demo
   notifier demo --addr 0.0.0.0:8080     # to open the page on a phone, too`,
 		Args: noArguments,
 	}
 	s := newSettings(cmd)
 	s.text(&addr, "addr", demoAddr, "address of the page; another port is taken when the default one is in use", isListenAddress).withoutVariable()
+	s.text(&react, "react", "", "folder of the built page for /react/ (npm run build in cmd/notifier/demo/react)", isReactPage).withoutVariable()
 	logs.register(s)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := s.load(); err != nil {
@@ -62,9 +69,21 @@ the clinic's own application would. Ctrl-C ends and removes everything.`,
 		if !cmd.Flags().Changed("addr") {
 			addr = freeAddr(cmd.Context(), addr)
 		}
-		return runDemo(cmd.Context(), addr, newLogger(logs.level, logs.format, cmd.ErrOrStderr()), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		var files fs.FS
+		if react != "" {
+			files = os.DirFS(react)
+		}
+		return runDemo(cmd.Context(), addr, files, newLogger(logs.level, logs.format, cmd.ErrOrStderr()), cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
+}
+
+// isReactPage demands a folder with a built page.
+func isReactPage(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "index.html")); err != nil {
+		return fmt.Errorf("%s has no built page: %w", shown(dir), err)
+	}
+	return nil
 }
 
 // freeAddr is addr, or any port of its host when somebody else listens there.
@@ -78,8 +97,8 @@ func freeAddr(ctx context.Context, addr string) string {
 	return addr
 }
 
-// runDemo shows the page until ctx ends, which is the normal end.
-func runDemo(ctx context.Context, addr string, log *slog.Logger, stdout, stderr io.Writer) (err error) {
+// runDemo shows the page, and react's if there is one, until ctx ends, which is the normal end.
+func runDemo(ctx context.Context, addr string, react fs.FS, log *slog.Logger, stdout, stderr io.Writer) (err error) {
 	fmt.Fprintln(stderr, "Starting a private PostgreSQL in a temporary folder…")
 	server, err := postgres.Start(ctx, postgres.Options{})
 	if err != nil {
@@ -96,14 +115,14 @@ func runDemo(ctx context.Context, addr string, log *slog.Logger, stdout, stderr 
 	defer app.Close()
 
 	secret := []byte(rand.Text() + rand.Text())
-	site := demo.New(demo.Config{DB: app, Logger: log, Token: func(account string) (string, error) {
+	site := demo.New(demo.Config{DB: app, React: react, Logger: log, Token: func(account string) (string, error) {
 		return auth.Sign(secret, auth.Claims{Account: account, Subject: "recepcao", TTL: time.Hour})
 	}})
 	d, err := newDaemon(ctx, demoSettings(server, addr, secret), site.Handler(), log)
 	if err != nil {
 		return err
 	}
-	greet(stdout, stderr, d.publicAddr.Addr(), d.adminAddr.Addr(), server)
+	greet(stdout, stderr, d, react != nil, server)
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.run(working) })
 	group.Go(func() error { return site.Run(working) })
@@ -179,16 +198,22 @@ func execute(ctx context.Context, url, statements string) error {
 }
 
 // greet says where to look; the address alone is on stdout, for scripts.
-func greet(stdout, stderr io.Writer, public, admin net.Addr, server *postgres.Server) {
+func greet(stdout, stderr io.Writer, d *daemon, react bool, server *postgres.Server) {
+	public := d.publicAddr.Addr()
 	fmt.Fprintf(stderr, `
 The clinic is open. Look at the waiting list, in as many windows as you like:
 
 `)
 	fmt.Fprintf(stdout, "  http://%s/\n", public)
+	second := fmt.Sprintf("http://%s/react/", public)
+	if !react {
+		second = "not built: it needs Node.js with npm (apt-get install npm) and, once, npm's registry; then `make demo` again"
+	}
 	fmt.Fprintf(stderr, `
+  the list in React    %s
   metrics and health   http://%s/metrics  /readyz
   the database         psql --host %s --username %s %s
 
 Ctrl-C ends and removes everything.
-`, admin, server.SocketDir(), demoApp, demoDatabase)
+`, second, d.adminAddr.Addr(), server.SocketDir(), demoApp, demoDatabase)
 }

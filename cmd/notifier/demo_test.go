@@ -23,7 +23,7 @@ type runningDemo struct {
 	folder string
 }
 
-func startDemo(t *testing.T) *runningDemo {
+func startDemo(t *testing.T, args ...string) *runningDemo {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "demo-test-") //nolint:usetesting // as root, PostgreSQL's user must be able to pass through
 	if err != nil {
@@ -33,7 +33,7 @@ func startDemo(t *testing.T) *runningDemo {
 	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := &runningDemo{cmd: program(t, "demo", "--addr", "127.0.0.1:0"), folder: folder}
+	d := &runningDemo{cmd: program(t, append([]string{"demo", "--addr", "127.0.0.1:0"}, args...)...), folder: folder}
 	d.cmd.Env = append(d.cmd.Env, "TMPDIR="+folder)
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// Should the test end early: what the demo would do on Ctrl-C, and not a kill that leaves PostgreSQL behind.
@@ -51,6 +51,18 @@ func startDemo(t *testing.T) *runningDemo {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// address waits for the page's address.
+func (d *runningDemo) address(t *testing.T) string {
+	t.Helper()
+	line, err := d.stdout.ReadString('\n')
+	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(line)
+	if err != nil || url == "" {
+		rest, _ := io.ReadAll(d.stderr)
+		t.Fatalf("the first line is %q, %v; stderr:\n%s", line, err, rest)
+	}
+	return url
 }
 
 // press Ctrl-C as a terminal does: the signal goes to the whole process group.
@@ -160,12 +172,7 @@ func needBrowser(t *testing.T) {
 func TestDemoPageInABrowserAndNothingLeftBehind(t *testing.T) {
 	needBrowser(t)
 	d := startDemo(t)
-	line, err := d.stdout.ReadString('\n')
-	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(line)
-	if err != nil || url == "" {
-		rest, _ := io.ReadAll(d.stderr)
-		t.Fatalf("the first line is %q, %v; stderr:\n%s", line, err, rest)
-	}
+	url := d.address(t)
 	if len(processesIn(t, d.folder)) == 0 {
 		t.Error("no PostgreSQL is seen in the temporary folder: the check at the end would mean nothing")
 	}

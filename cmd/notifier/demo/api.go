@@ -19,8 +19,8 @@ type refusalError struct {
 
 func (e refusalError) Error() string { return e.sentence }
 
-// getClinic tells the page what it needs once: whose lists there are and where
-// events come from.
+// getClinic tells the page what it needs once: whose lists there are, where
+// events come from, and whether there is a page of React's.
 func (s *Site) getClinic(w http.ResponseWriter, r *http.Request) {
 	accounts, err := s.desk.accounts(r.Context())
 	if err != nil {
@@ -36,6 +36,7 @@ func (s *Site) getClinic(w http.ResponseWriter, r *http.Request) {
 		"accounts":      accounts,
 		"statuses":      statuses,
 		"webSocketPath": s.cfg.WebSocketPath,
+		"react":         s.cfg.React != nil,
 	})
 }
 

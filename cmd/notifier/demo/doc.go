@@ -10,6 +10,10 @@
 // than a picture: a button commits an UPDATE and leaves the row where it is;
 // the row goes when the event comes back.
 //
+// The same list as frontends have it, with React and the stock socket.io-client,
+// lies in react/. It is built from npm packages by `make demo` and by the tests,
+// is never part of the binary, and is served at /react/ where it was built.
+//
 // The command owns everything around it: the private PostgreSQL, the
 // migrations, the daemon and the listener that [Site.Handler] is mounted on,
 // which must be the one that serves the WebSocket too (the page connects to

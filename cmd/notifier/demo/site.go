@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -13,7 +14,7 @@ import (
 // maxBody bounds what a request may carry; the largest honest one is 60 bytes.
 const maxBody = 4 << 10
 
-// contentPolicy lets the page load its own files and talk to its own origin
+// contentPolicy lets a page load its own files and talk to its own origin
 // ('self' covers ws: and wss: of the same host), and forbids every way in
 // which a patient's name could become markup.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
@@ -31,6 +32,9 @@ type Config struct {
 	// WebSocketPath is where the same origin serves the plain protocol;
 	// "/ws" if empty.
 	WebSocketPath string
+	// React is the built page of react/, which is served at "/react/"; there is
+	// no such page if nil, and the first page says how to get it.
+	React fs.FS
 	// Logger receives what goes wrong; nothing is logged if nil. No patient
 	// data is ever logged.
 	Logger *slog.Logger
@@ -71,7 +75,8 @@ func New(cfg Config) *Site {
 	}
 }
 
-// Handler serves the page at "/", its files, and its API under "/api/". A
+// Handler serves the page at "/", its files, its API under "/api/", and the
+// page that is built with React at "/react/" where there is one. A
 // page of another origin can change nothing: unsafe methods are refused by
 // what the browser says of the request's origin.
 func (s *Site) Handler() http.Handler {
@@ -85,7 +90,10 @@ func (s *Site) Handler() http.Handler {
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusalError{http.StatusNotFound, "Endereço ou método desconhecido."})
 	})
-	mux.Handle("/", staticFiles())
+	mux.Handle("/", staticFiles(page()))
+	if s.cfg.React != nil {
+		mux.Handle("/react/", http.StripPrefix("/react", staticFiles(s.cfg.React)))
+	}
 
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"notifier/cmd/notifier/demo"
 )
 
 // get returns the answer to a GET and its body.
@@ -106,5 +109,39 @@ func TestFilesAreRevalidatedByTheirDigest(t *testing.T) {
 		if answer, _ := get(t, handler, path); answer.Code == http.StatusOK {
 			t.Errorf("GET %s = 200", path)
 		}
+	}
+}
+
+func TestThePageInReactIsServedWhereItWasBuilt(t *testing.T) {
+	_, pool := seeded(t, midMorning)
+	built := fstest.MapFS{
+		"index.html": {Data: []byte("<!doctype html>")},
+		"main.js":    {Data: []byte("export {}")},
+	}
+	for _, test := range []struct {
+		name   string
+		config demo.Config
+		want   int
+		told   string
+	}{
+		{"built", demo.Config{DB: pool, React: built}, http.StatusOK, `"react":true`},
+		{"not built", demo.Config{DB: pool}, http.StatusNotFound, `"react":false`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			handler := demo.New(test.config).Handler()
+			for _, path := range []string{"/react/?account=1", "/react/main.js"} {
+				answer, _ := get(t, handler, path)
+				if answer.Code != test.want || !strings.Contains(answer.Header().Get("Content-Security-Policy"), "script-src 'self';") {
+					t.Errorf("GET %s = %d under %q, want %d", path, answer.Code, answer.Header().Get("Content-Security-Policy"), test.want)
+				}
+			}
+			if _, body := get(t, handler, "/api/clinic"); !strings.Contains(body, test.told) {
+				t.Errorf("the first page is told %s, want %s", body, test.told)
+			}
+		})
+	}
+	answer, _ := get(t, demo.New(demo.Config{DB: pool, React: built}).Handler(), "/react?account=2")
+	if got := answer.Header().Get("Location"); got != "/react/?account=2" {
+		t.Errorf("without its slash it leads to %q", got)
 	}
 }

@@ -29,7 +29,11 @@ export function launch() {
   return chromium.launch({ executablePath, headless: true, args: FLAGS });
 }
 
-/** A window in a context of its own, with everything it should not do in `faults`. */
+/**
+ * A window in a context of its own. `frames` are those of the plain protocol, `received` is all that came by WebSocket or
+ * Socket.IO's polling, as text; `asked` and `answered` are the URLs of its requests; `logged` is everything on its
+ * console, `faults` what it should not do.
+ */
 export async function openWindow(browser, url, { width = 1440, height = 900, phone = false, calm = false } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
@@ -44,16 +48,26 @@ export async function openWindow(browser, url, { width = 1440, height = 900, pho
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
   });
   const page = await context.newPage();
-  const window = { page, faults: [], frames: [], cutoff: false };
+  const window = { page, faults: [], frames: [], received: [], asked: [], answered: [], logged: [], cutoff: false };
   page.on("console", (message) => {
+    window.logged.push(message.text());
     if (message.type() !== "error" && message.type() !== "warning") return;
-    // While a test keeps the WebSocket away, the browser may say so.
-    if (window.cutoff && /WebSocket connection to/.test(message.text())) return;
+    // While a test keeps the daemon away, or makes the clinic refuse, the browser may say so.
+    if (window.cutoff && /WebSocket connection to|Failed to load resource/.test(message.text())) return;
     window.faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => window.faults.push(`exception: ${error.message}`));
   page.on("websocket", (socket) => {
-    socket.on("framereceived", ({ payload }) => window.frames.push(JSON.parse(payload)));
+    socket.on("framereceived", ({ payload }) => {
+      window.received.push(payload);
+      if (payload.startsWith("{")) window.frames.push(JSON.parse(payload));
+    });
+  });
+  page.on("request", (request) => window.asked.push(request.url()));
+  page.on("requestfinished", (request) => window.answered.push(request.url()));
+  page.on("response", async (answer) => {
+    if (!/\/socket\.io\/.*transport=polling/.test(answer.url())) return;
+    window.received.push(await answer.text().catch(() => "")); // one that was cut off has none
   });
   await page.goto(url);
   return window;

@@ -1,19 +1,22 @@
-// A TCP proxy in front of the demo that can take the WebSocket away while the
-// clinic's own API stays: what a daemon's end looks like to a window.
+// A TCP proxy in front of the demo that can take connections away: those that begin
+// with a WebSocket while the clinic's own API stays, or all of them.
 
 import { connect, createServer } from "node:net";
 
-export async function startProxy(target) {
+export const WEBSOCKET = /^GET \/ws[? ]/; // the browser opens a connection of its own for each
+export const EVERYTHING = /^/;
+
+/** which tells the connections to cut by the first bytes that the browser sends on them. */
+export async function startProxy(target, which) {
   const { hostname, port } = new URL(target);
-  const live = new Set(); // the pairs that carry a WebSocket
+  const live = new Set(); // those that can be cut
   let away = false;
 
   const server = createServer((client) => {
     client.on("error", () => client.destroy());
     client.once("data", (first) => {
-      // The browser opens a connection of its own for each WebSocket.
-      const webSocket = /^GET \/ws[? ]/.test(first.toString("latin1"));
-      if (webSocket && away) {
+      const cuttable = which.test(first.toString("latin1"));
+      if (cuttable && away) {
         client.destroy();
         return;
       }
@@ -23,7 +26,7 @@ export async function startProxy(target) {
       client.on("close", () => upstream.destroy());
       upstream.write(first);
       client.pipe(upstream).pipe(client);
-      if (webSocket) {
+      if (cuttable) {
         live.add(client);
         client.on("close", () => live.delete(client));
       }

@@ -7,10 +7,10 @@
 import assert from "node:assert/strict";
 import { fitsItsWidth, hasContrast, hasTouchTargets, isLabelled } from "./appearance.mjs";
 import { eventsOf, launch, openWindow } from "./browser.mjs";
-import { startProxy } from "./proxy.mjs";
+import { startProxy, WEBSOCKET } from "./proxy.mjs";
+import { check, report, shoot, tell } from "./report.mjs";
 
 const url = process.argv[2];
-const report = { ok: false, checks: [] };
 const windows = [];
 
 const rowOf = ({ page }, id) => page.locator(`.row[data-id="${id}"]`);
@@ -26,20 +26,6 @@ async function open(browser, at, options) {
   await online(window);
   await window.page.locator(".row").first().waitFor();
   return window;
-}
-
-async function check(name, test) {
-  const start = performance.now();
-  try {
-    await test();
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`, { cause: error });
-  }
-  report.checks.push(`${name} (${Math.round(performance.now() - start)} ms)`);
-}
-
-async function shoot({ page }, name) {
-  if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
 }
 
 /** The doctors that a window shows, as [{id, busy, name}]. */
@@ -122,7 +108,7 @@ async function receiveAndStart(one, two) {
 }
 
 async function loseTheDaemon(browser) {
-  const proxy = await startProxy(url);
+  const proxy = await startProxy(url, WEBSOCKET);
   try {
     const window = await open(browser, `${proxy.url}?account=1`);
     // The welcome asks for the whole list, and that look may still be owed: it would rightly take away a row that ends now.
@@ -187,6 +173,10 @@ async function look(browser, one) {
     await one.page.keyboard.press("Escape");
   });
   const both = await open(browser, url);
+  await check("what the page in React lacks here is told", async () => {
+    await both.page.getByText("não foi montada: ela precisa do Node.js com npm").waitFor();
+    assert.equal(await both.page.locator("#react-link").isVisible(), false);
+  });
   await check("the desktop page fits, is labelled and readable", async () => {
     assert.equal(await both.page.locator(".panel").count(), 2);
     await fitsItsWidth(both);
@@ -212,7 +202,7 @@ async function look(browser, one) {
   });
 }
 
-async function main() {
+await tell(windows, async () => {
   const browser = await launch();
   try {
     const one = await open(browser, `${url}?account=1`);
@@ -225,16 +215,7 @@ async function main() {
     await look(browser, one);
     await check("nothing was logged as an error, nothing broke the content policy", () =>
       assert.deepEqual(windows.flatMap((window) => window.faults), []));
-    report.ok = true;
-  } catch (error) {
-    report.error = error.message;
-    report.faults = windows.flatMap((window) => window.faults);
-    for (const [i, window] of windows.entries()) await shoot(window, `failed-${i}`).catch(() => {});
   } finally {
     await browser.close();
   }
-}
-
-await main().catch((error) => (report.error = error.message));
-console.log(JSON.stringify(report));
-process.exitCode = report.ok ? 0 : 1;
+});

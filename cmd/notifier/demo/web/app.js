@@ -31,6 +31,7 @@ async function open() {
   for (const account of chosen) addPanel(account, clinic);
   showTabs(chosen);
   for (const account of clinic.accounts) addWindowLink(account);
+  showReact(clinic.react, chosen[0]);
   clock.keep();
   listenToSwitch();
 }
@@ -81,6 +82,14 @@ function addWindowLink({ id, name }) {
   link.textContent = name;
   link.addEventListener("click", openWindow);
   $("windows").append(link);
+}
+
+/** The way to the page that is built with React, or what it lacks. */
+function showReact(built, { id }) {
+  $("react-link").href = `/react/?account=${id}`;
+  $("react-link").addEventListener("click", openWindow);
+  $("react-link").hidden = !built;
+  $("react-missing").hidden = built;
 }
 
 let switching = false;
