@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+// Refuse takes no new members from now on, which is where Drain begins: for who has something to see to before everybody is told to go.
+func (h *Hub) Refuse() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.draining = true
+	h.checkEmpty()
+}
+
 // Drain ends the hub: no new members; who has not joined yet is told to go at once; the members' queues are flushed and they are closed with
 // 1012 "restart", spread evenly over the duration, so that the other servers do not get everybody in the same second. It waits until all are
 // gone, or until ctx ends: then those that are left are cut off, and the error says how many. To be called once. Publishing may go on, for those

@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 func TestDrainClosesEvenlySpread(t *testing.T) {
@@ -27,7 +28,7 @@ func TestDrainClosesEvenlySpread(t *testing.T) {
 			}()
 		}
 		began := time.Now()
-		if err := s.hub.Drain(t.Context(), 20*time.Second); err != nil {
+		if err := s.Hub.Drain(t.Context(), 20*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		perSecond := map[int]int{}
@@ -42,17 +43,29 @@ func TestDrainClosesEvenlySpread(t *testing.T) {
 	})
 }
 
+func TestRefuseTakesNobodyNewAndEndsNobody(t *testing.T) {
+	s := listen(t)
+	member := s.join("1")
+	s.Hub.Refuse()
+	s.connect("").wantEnd(1012, "restart")
+	s.Publish("1", `{}`)
+	member.wantEvents(101)
+	if s.Hub.Stats().Available {
+		t.Error("available")
+	}
+}
+
 func TestDrainFlushesRefusesAndEndsWhoHasNotJoined(t *testing.T) {
 	s := listen(t)
 	member, undecided := s.join("1"), s.connect("")
-	eventually(t, "attached", func() bool { return s.hub.Stats().Waiting == 1 })
-	s.publish("1", `{}`)
+	roomtest.Eventually(t, "attached", func() bool { return s.Hub.Stats().Waiting == 1 })
+	s.Publish("1", `{}`)
 	member.wantEvents(101) // live now: the welcome comes a moment before, and who is not live yet has nothing flushed
 	for range 100 {
-		s.publish("1", `{}`)
+		s.Publish("1", `{}`)
 	}
 	drained := make(chan error)
-	go func() { drained <- s.hub.Drain(t.Context(), 0) }()
+	go func() { drained <- s.Hub.Drain(t.Context(), 0) }()
 	undecided.wantEnd(1012, "restart")
 	for seq := int64(102); seq <= 201; seq++ {
 		member.wantEvents(seq)
@@ -72,7 +85,7 @@ func TestDrainEndsWhoIsAboutToJoin(t *testing.T) {
 		r := c.read()
 		synctest.Wait()
 		member := s.join("1").read()
-		go func() { _ = s.hub.Drain(t.Context(), time.Minute) }()
+		go func() { _ = s.Hub.Drain(t.Context(), time.Minute) }()
 		synctest.Wait()
 		if f := r.want(t, "error"); f.Code != "restart" {
 			t.Errorf("want restart at once, got %+v", f)
@@ -94,17 +107,17 @@ func TestDrainCutsWhoIsLeftWhenItsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := listenPipes(t)
 		rawDial(t, s, "1") // never reads
-		s.publish("1", `{}`)
+		s.Publish("1", `{}`)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		err := s.hub.Drain(ctx, time.Second)
+		err := s.Hub.Drain(ctx, time.Second)
 		if err == nil || !strings.Contains(err.Error(), "1 connections left") {
 			t.Errorf("want one left, got %v", err)
 		}
 		time.Sleep(3 * time.Second) // the second that a write under way has, and the linger
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 0 {
+		if members := s.Hub.Stats().Members; members != 0 {
 			t.Errorf("want it cut, got %d members", members)
 		}
 	})
@@ -113,13 +126,13 @@ func TestDrainCutsWhoIsLeftWhenItsTimeIsOver(t *testing.T) {
 func TestResyncClosesWith1012(t *testing.T) {
 	s := listen(t)
 	c := s.join("1")
-	s.hub.Resync(50, "2-50")
+	s.Hub.Resync(50, "2-50")
 	c.wantEnd(1012, "resync")
 	fresh := s.connect("", "Authorization: Bearer 1")
 	if got := fresh.want("welcome").Cursor; got != "2-50" {
 		t.Errorf("want 2-50, got %s", got)
 	}
-	s.seq = 50
-	s.publish("1", `{}`)
+	s.Follow(50)
+	s.Publish("1", `{}`)
 	fresh.wantEvents(51)
 }

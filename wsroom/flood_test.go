@@ -160,7 +160,7 @@ func floods(t *testing.T, lines string, first, again []byte) {
 		t.Errorf("want it cut at once and after 4 MiB, got %v and %d bytes", took, sent)
 	}
 	synctest.Wait()
-	if closed := s.counts.get("closed 1008"); closed != 1 {
+	if closed := s.Counts.Get("closed 1008"); closed != 1 {
 		t.Errorf("want one close with 1008, got %d", closed)
 	}
 }

@@ -5,12 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,9 +15,8 @@ import (
 	"github.com/coder/websocket"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
-
-const eventName = "appointmnents.finished"
 
 // codedError is an Authenticator's error.
 type codedError struct{ code, cause string }
@@ -67,116 +62,13 @@ func (k *tokens) Authenticate(ctx context.Context, token string) (string, string
 	return account, "7", k.ends[token], nil
 }
 
-// journal is a Log that holds what was appended to it. Cursors are "1-<seq>".
-type journal struct {
-	mu     sync.Mutex
-	events []entry
-	oldest int64 // cursors before it are refused
-	err    error
-	hold   chan struct{} // if set, Replay waits for it before it answers
-	held   chan struct{} // and says here that it waits
-}
-
-type entry struct {
-	account string
-	seq     int64
-	data    string
-}
-
-func (j *journal) append(account string, seq int64, data string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.events = append(j.events, entry{account, seq, data})
-}
-
-func (j *journal) Replay(ctx context.Context, account, cursor string, upTo int64, yield func(id string, seq int64, event string, data []byte)) (bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.hold != nil {
-		close(j.held)
-		<-j.hold
-	}
-	if j.err != nil {
-		return false, j.err
-	}
-	after, ok := j.Seq(cursor)
-	if !ok || after < j.oldest {
-		return false, nil
-	}
-	for _, e := range j.events {
-		if e.account == account && e.seq > after && e.seq <= upTo && ctx.Err() == nil {
-			yield(cursorOf(e.seq), e.seq, eventName, []byte(e.data))
-		}
-	}
-	return true, nil
-}
-
-// Seq reads a cursor.
-func (j *journal) Seq(cursor string) (int64, bool) {
-	digits, found := strings.CutPrefix(cursor, "1-")
-	seq, err := strconv.ParseInt(digits, 10, 64)
-	return seq, found && err == nil && seq >= 0
-}
-
-func cursorOf(seq int64) string { return "1-" + strconv.FormatInt(seq, 10) }
-
-// counts are Metrics that can be asked.
-type counts struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *counts) add(key string, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = make(map[string]int)
-	}
-	c.n[key] += n
-}
-
-func (c *counts) get(key string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n[key]
-}
-
-func (c *counts) Joined(p string)           { c.add("joined "+p, 1) }
-func (c *counts) Left(p string)             { c.add("left "+p, 1) }
-func (c *counts) Delivered(p string, n int) { c.add("delivered "+p, n) }
-func (c *counts) Evicted(cause string)      { c.add("evicted "+cause, 1) }
-func (c *counts) Closed(code int)           { c.add(fmt.Sprintf("closed %d", code), 1) }
-func (c *counts) Replayed(outcome string)   { c.add("replayed "+outcome, 1) }
-
-// record is a log that can be read while it is written.
-type record struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.String()
-}
-
-// server is a hub with its handler, and the place of its feed.
+// server is a hub with its handler.
 type server struct {
+	*roomtest.Place
 	t       testing.TB
-	hub     *wsroom.Hub
 	handler http.Handler
-	journal *journal
-	counts  *counts
-	record  *record
-	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	dial    roomtest.Dialer
 	url     string
-	seq     int64
 }
 
 type option func(*wsroom.HubConfig, *wsroom.HandlerConfig)
@@ -184,16 +76,14 @@ type option func(*wsroom.HubConfig, *wsroom.HandlerConfig)
 // newServer is open at position 100.
 func newServer(t testing.TB, opts ...option) *server {
 	t.Helper()
-	s := &server{t: t, journal: &journal{}, counts: &counts{}, record: &record{}, seq: 100}
-	logger := slog.New(slog.NewJSONHandler(s.record, nil))
-	hubConfig := wsroom.HubConfig{Metrics: s.counts, Logger: logger}
-	config := wsroom.HandlerConfig{Metrics: s.counts, Logger: logger}
+	var hub wsroom.HubConfig
+	var config wsroom.HandlerConfig
 	for _, opt := range opts {
-		opt(&hubConfig, &config)
+		opt(&hub, &config)
 	}
-	s.hub = wsroom.NewHub(hubConfig)
-	s.hub.Open(s.seq, cursorOf(s.seq))
-	s.handler = wsroom.NewHandler(s.hub, &tokens{}, s.journal, config)
+	s := &server{Place: roomtest.NewPlace(hub), t: t}
+	config.Metrics, config.Logger = s.Counts, s.Logger
+	s.handler = wsroom.NewHandler(s.Hub, &tokens{}, s.Journal, config)
 	return s
 }
 
@@ -201,83 +91,18 @@ func newServer(t testing.TB, opts ...option) *server {
 func listen(t testing.TB, opts ...option) *server {
 	t.Helper()
 	s := newServer(t, opts...)
-	web := httptest.NewServer(s.handler)
-	s.url = "ws" + strings.TrimPrefix(web.URL, "http") + "/ws"
+	s.url = "ws://" + s.Listen(t, s.handler) + "/ws"
 	s.dial = (&net.Dialer{}).DialContext
-	t.Cleanup(func() {
-		s.drain()
-		web.Close()
-	})
 	return s
 }
 
-// listenPipes starts a server whose connections are net.Pipes, for a bubble of testing/synctest. A pipe buffers nothing: a client that does not read
-// holds a write up at once.
+// listenPipes starts a server in a bubble of testing/synctest.
 func listenPipes(t testing.TB, opts ...option) *server {
 	t.Helper()
 	s := newServer(t, opts...)
-	pipes := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	web := &http.Server{Handler: s.handler}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = web.Serve(pipes) // http.ErrServerClosed, when the test is over
-	}()
-	s.url = "ws://pipe.example/ws"
-	s.dial = pipes.dial
-	t.Cleanup(func() {
-		s.drain()
-		_ = web.Close()
-		<-served
-	})
+	_, pipes := s.ListenPipes(t, s.handler)
+	s.url, s.dial = "ws://pipe.example/ws", pipes.Dial
 	return s
-}
-
-type pipeListener struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *pipeListener) dial(context.Context, string, string) (net.Conn, error) {
-	near, far := net.Pipe()
-	l.conns <- far
-	return near, nil
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-// drain sees to it that no connection outlives its test.
-func (s *server) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	if err := s.hub.Drain(ctx, 0); err != nil {
-		s.t.Errorf("drain: %v", err)
-	}
-}
-
-// publish puts the next event into the log and the rooms, as the feed does.
-func (s *server) publish(account, data string) int64 {
-	s.seq++
-	s.journal.append(account, s.seq, data)
-	s.hub.Claim(s.seq, cursorOf(s.seq))
-	s.hub.Publish(account, cursorOf(s.seq), s.seq, eventName, []byte(data))
-	s.hub.Settle(s.seq, cursorOf(s.seq))
-	return s.seq
 }
 
 // client is a stock WebSocket client.
@@ -319,10 +144,6 @@ func (s *server) join(token string) *client {
 	c := s.connect("", "Authorization: Bearer "+token)
 	c.want("welcome")
 	return c
-}
-
-func httpClient(s *server) *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: s.dial, DisableKeepAlives: true}}
 }
 
 func (c *client) send(format string, args ...any) {
@@ -379,8 +200,8 @@ func (c *client) wantEvents(seqs ...int64) {
 	c.t.Helper()
 	for _, seq := range seqs {
 		f := c.want("event")
-		if f.ID != cursorOf(seq) || f.Event != eventName {
-			c.t.Fatalf("want event %s, got %+v", cursorOf(seq), f)
+		if f.ID != roomtest.CursorOf(seq) || f.Event != roomtest.EventName {
+			c.t.Fatalf("want event %s, got %+v", roomtest.CursorOf(seq), f)
 		}
 	}
 }
@@ -399,15 +220,5 @@ func (c *client) wantEnd(closeCode int, code string) {
 	}
 	if got := websocket.CloseStatus(err); int(got) != closeCode {
 		c.t.Fatalf("want close %d, got %v", closeCode, err)
-	}
-}
-
-// eventually waits for a state that nobody announces.
-func eventually(t testing.TB, what string, reached func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !reached(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 // sink is the simplest Receiver: it notes that it was woken.
@@ -41,7 +42,7 @@ func join(t *testing.T, h *wsroom.Hub, account string) (seat, int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cursor != cursorOf(position) {
+	if cursor != roomtest.CursorOf(position) {
 		t.Errorf("want the cursor of %d, got %s", position, cursor)
 	}
 	return s, position
@@ -76,7 +77,7 @@ func openHub(cfg wsroom.HubConfig) *wsroom.Hub {
 
 func publish(h *wsroom.Hub, account string, seqs ...int64) (members int) {
 	for _, seq := range seqs {
-		members = h.Publish(account, cursorOf(seq), seq, eventName, []byte(`{}`))
+		members = h.Publish(account, roomtest.CursorOf(seq), seq, roomtest.EventName, []byte(`{}`))
 	}
 	return members
 }
@@ -195,7 +196,7 @@ func TestTheClaimNamesEverybodyWhoIsHere(t *testing.T) {
 		} else {
 			here[account], _ = join(t, h, account)
 		}
-		claimed := h.Claim(int64(101+i), cursorOf(int64(101+i)))
+		claimed := h.Claim(int64(101+i), roomtest.CursorOf(int64(101+i)))
 		for account := range here {
 			if _, named := claimed[account]; !named {
 				t.Fatalf("step %d: account %s is here and not claimed", i, account)
@@ -218,7 +219,7 @@ func TestAFullQueueEvicts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			counts := &counts{}
+			counts := &roomtest.Counts{}
 			test.cfg.Metrics = counts
 			h := openHub(test.cfg)
 			slow, _ := join(t, h, "1")
@@ -235,15 +236,15 @@ func TestAFullQueueEvicts(t *testing.T) {
 				t.Errorf("want the event for one member, got %d", n)
 			}
 			quick.want(104)
-			if slow.Ended() != wsroom.Slow || slow.givenUp != 1 || counts.get(test.cause) != 1 {
-				t.Errorf("want it evicted for its %s, got %v", test.name, counts.n)
+			if slow.Ended() != wsroom.Slow || slow.givenUp != 1 || counts.Get(test.cause) != 1 {
+				t.Errorf("want it evicted for its %s, got %v", test.name, counts)
 			}
 			messages, ending := slow.Take(make([]*wsroom.Message, 0, 4), 1<<20)
 			if len(messages) != 0 || ending != wsroom.Slow {
 				t.Errorf("want its ending and nothing else, got %d messages and %v", len(messages), ending)
 			}
 			publish(h, "1", 105)
-			if counts.get(test.cause) != 1 {
+			if counts.Get(test.cause) != 1 {
 				t.Error("want it evicted once")
 			}
 		})
@@ -254,7 +255,7 @@ func TestAMessageThatIsAloneMayBeOfAnySize(t *testing.T) {
 	h := openHub(wsroom.HubConfig{MaxBytes: 100})
 	m, _ := join(t, h, "1")
 	m.Live(100)
-	h.Publish("1", "1-101", 101, eventName, []byte(`"`+strings.Repeat("x", 1000)+`"`))
+	h.Publish("1", "1-101", 101, roomtest.EventName, []byte(`"`+strings.Repeat("x", 1000)+`"`))
 	m.want(101)
 	publish(h, "1", 102)
 	m.want(102)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 // Pongs, which coder/websocket writes, and events, which we write past it, share each connection, while the clients read so slowly that most
@@ -40,7 +41,7 @@ func TestFramesStayWhole(t *testing.T) {
 		})
 	}
 	for i := range events {
-		s.publish("1", fmt.Sprintf(`"%s"`, strings.Repeat("x", 100+i*i%60_000)))
+		s.Publish("1", fmt.Sprintf(`"%s"`, strings.Repeat("x", 100+i*i%60_000)))
 	}
 	done.Wait()
 }
@@ -57,7 +58,7 @@ func parseAll(conn net.Conn, events, pings int) error {
 		switch opcode {
 		case 0x1:
 			var f frame
-			if err := json.Unmarshal(payload, &f); err != nil || f.ID != cursorOf(seq) {
+			if err := json.Unmarshal(payload, &f); err != nil || f.ID != roomtest.CursorOf(seq) {
 				return fmt.Errorf("want event %d, got %.80q: %w", seq, payload, err)
 			}
 			if seq++; seq%16 == 0 && pinged < pings {

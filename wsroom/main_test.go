@@ -4,17 +4,17 @@ import (
 	"os"
 	"testing"
 
+	"notifier/wsroom/internal/roomtest"
+
 	"go.uber.org/goleak"
 )
 
 // TestMain also makes the test binary the other process of some benchmarks.
 func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv(idleServerEnv) != "":
-		serveIdle()
-	case os.Getenv(drainerEnv) != "":
-		drainConnections(os.Getenv(drainerEnv))
-	default:
-		goleak.VerifyTestMain(m)
+	roomtest.ServeIdle("/ws", newIdleHandler)
+	if addr := os.Getenv(drainerEnv); addr != "" {
+		drainConnections(addr)
+		return
 	}
+	goleak.VerifyTestMain(m)
 }

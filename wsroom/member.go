@@ -289,6 +289,10 @@ func (m *Member) Leave() {
 func (m *Member) Retire() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.retire()
+}
+
+func (m *Member) retire() {
 	m.stage = left
 	m.queue.clear()
 	m.ahead.clear()

@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 func allowQueryToken(_ *wsroom.HubConfig, c *wsroom.HandlerConfig) { c.AllowQueryToken = true }
@@ -81,7 +82,7 @@ func TestFramesAreTheDocumentedBytes(t *testing.T) {
 	if got := read(); !strings.HasPrefix(got, prefix) || !strings.HasSuffix(got, `Z"}`) {
 		t.Errorf("want %s…Z\"}, got %s", prefix, got)
 	}
-	s.publish("1", `{"id":123,"notes":"ção 😀 \"x\""}`)
+	s.Publish("1", `{"id":123,"notes":"ção 😀 \"x\""}`)
 	want := `{"type":"event","id":"1-101","event":"appointmnents.finished","data":{"id":123,"notes":"ção 😀 \"x\""}}`
 	if got := read(); got != want {
 		t.Errorf("want %s, got %s", want, got)
@@ -119,18 +120,18 @@ func TestAccountsThatAreNotPlainWordsAreQuoted(t *testing.T) {
 	if got := c.want("welcome").AccountID; got != account {
 		t.Errorf("want account %q, got %q", account, got)
 	}
-	s.publish(account, `{}`)
+	s.Publish(account, `{}`)
 	c.wantEvents(101)
 }
 
 func TestEventsGoToTheirAccountAndNobodyElse(t *testing.T) {
 	s := listen(t)
 	one, also, two := s.join("1"), s.join("1"), s.join("2")
-	s.publish("1", `{"n":1}`)
-	s.publish("2", `{"n":2}`)
-	s.publish("1", `{"n":3}`)
-	s.publish("orders.account.1", `{"n":4}`)
-	s.publish("2", `{"n":5}`)
+	s.Publish("1", `{"n":1}`)
+	s.Publish("2", `{"n":2}`)
+	s.Publish("1", `{"n":3}`)
+	s.Publish("orders.account.1", `{"n":4}`)
+	s.Publish("2", `{"n":5}`)
 	one.wantEvents(101, 103)
 	also.wantEvents(101, 103)
 	two.wantEvents(102, 105)
@@ -155,8 +156,8 @@ func TestNoFrameChangesTheRoom(t *testing.T) {
 	other := s.connect("")
 	other.send(`{"type":"auth","token":"1","accountId":"2","account":"2","room":"orders.account.2"}`)
 	other.want("welcome")
-	s.publish("2", `{}`)
-	s.publish("1", `{}`)
+	s.Publish("2", `{}`)
+	s.Publish("1", `{}`)
 	c.wantEvents(102)
 	other.wantEvents(102)
 }
@@ -208,7 +209,7 @@ func TestABadHandshakeIsRefusedWithoutATrace(t *testing.T) {
 	if answer.Code != http.StatusBadRequest {
 		t.Errorf("want 400, got %d", answer.Code)
 	}
-	if stats := s.hub.Stats(); stats.Waiting+stats.Members != 0 {
+	if stats := s.Hub.Stats(); stats.Waiting+stats.Members != 0 {
 		t.Errorf("want nobody in the hub, got %+v", stats)
 	}
 }
@@ -219,17 +220,17 @@ func TestStatsCountWhoIsHere(t *testing.T) {
 	s.join("1")
 	c := s.join("2")
 	s.connect("") // has not said who it is
-	eventually(t, "one that waits", func() bool { return s.hub.Stats().Waiting == 1 })
+	roomtest.Eventually(t, "one that waits", func() bool { return s.Hub.Stats().Waiting == 1 })
 	want := wsroom.Stats{Available: true, Members: 3, Waiting: 1, Rooms: 2}
-	got := s.hub.Stats()
+	got := s.Hub.Stats()
 	if got.Available != want.Available || got.Members != want.Members || got.Waiting != want.Waiting || got.Rooms != want.Rooms || got.Protocols["ws"] != 4 {
 		t.Errorf("want %+v with 4 of ws, got %+v", want, got)
 	}
 	if err := c.conn.Close(websocket.StatusNormalClosure, ""); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "one room less", func() bool { return s.hub.Stats().Rooms == 1 })
-	if left, closed := s.counts.get("left ws"), s.counts.get("closed 1000"); left != 1 || closed != 1 {
+	roomtest.Eventually(t, "one room less", func() bool { return s.Hub.Stats().Rooms == 1 })
+	if left, closed := s.Counts.Get("left ws"), s.Counts.Get("closed 1000"); left != 1 || closed != 1 {
 		t.Errorf("want one that left with 1000, got %d and %d", left, closed)
 	}
 }

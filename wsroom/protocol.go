@@ -35,18 +35,21 @@ func (p *Protocol) AppendFrame(dst []byte, ev Event) []byte {
 func (p *Protocol) Message(ev Event) *Message {
 	size := len(ev.Data) + len(ev.ID) + len(ev.Name) + 64
 	m := newMessage(size, func(dst []byte) []byte { return p.appendEvent(dst, ev) })
-	m.seq = ev.Seq
+	m.seq, m.cursor = ev.Seq, ev.ID
 	return m
 }
 
 // cursor encodes the refreshed cursor of idle members.
 func (p *Protocol) cursor(cursor string) *Message {
-	return newMessage(len(cursor)+64, func(dst []byte) []byte { return p.appendCursor(dst, cursor) })
+	m := newMessage(len(cursor)+64, func(dst []byte) []byte { return p.appendCursor(dst, cursor) })
+	m.cursor = cursor
+	return m
 }
 
 // Message is one encoded message, a whole WebSocket frame, shared by all members that it is queued for. Nobody may change its bytes.
 type Message struct {
-	seq     int64 // 0: not an event
+	seq     int64  // 0: not an event
+	cursor  string // see Cursor
 	frame   []byte
 	payload int // offset in frame
 	binary  bool
@@ -55,6 +58,13 @@ type Message struct {
 // NewMessage is a message that is not an event: it is never skipped and moves nobody's position.
 func NewMessage(payload []byte) *Message {
 	return newMessage(len(payload), func(dst []byte) []byte { return append(dst, payload...) })
+}
+
+// NewMessageAt is NewMessage for a message that begins a stream: who has it has been told everything up to this cursor.
+func NewMessageAt(payload []byte, cursor string) *Message {
+	m := NewMessage(payload)
+	m.cursor = cursor
+	return m
 }
 
 // NewBinaryMessage is NewMessage in a binary frame.
@@ -80,6 +90,9 @@ func newMessage(size int, build func(dst []byte) []byte) *Message {
 
 // Seq is the event's, or 0.
 func (m *Message) Seq() int64 { return m.seq }
+
+// Cursor is how far whoever has this message has been told the stream: an event's id, a refreshed cursor; "" for what says nothing about that.
+func (m *Message) Cursor() string { return m.cursor }
 
 // Frame is the whole WebSocket frame.
 func (m *Message) Frame() []byte { return m.frame }

@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 // tally counts deliveries and says when there are as many as were wanted.
 type tally struct {
-	counts
+	roomtest.Counts
 	left atomic.Int64
 	done chan struct{}
 }
@@ -43,9 +44,9 @@ func BenchmarkPublish(b *testing.B) {
 			for b.Loop() {
 				seq++
 				tally.left.Store(int64(members))
-				hub.Claim(seq, cursorOf(seq))
-				hub.Publish("1", cursorOf(seq), seq, eventName, dto)
-				hub.Settle(seq, cursorOf(seq))
+				hub.Claim(seq, roomtest.CursorOf(seq))
+				hub.Publish("1", roomtest.CursorOf(seq), seq, roomtest.EventName, dto)
+				hub.Settle(seq, roomtest.CursorOf(seq))
 				<-tally.done
 			}
 			b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N)/float64(members), "cpu-ns/delivery")
@@ -66,12 +67,12 @@ func BenchmarkBacklog(b *testing.B) {
 	before := cpu(b)
 	for b.Loop() {
 		tally.left.Store(members * events)
-		hub.Claim(seq+events, cursorOf(seq+events))
+		hub.Claim(seq+events, roomtest.CursorOf(seq+events))
 		for range events {
 			seq++
-			hub.Publish("1", cursorOf(seq), seq, eventName, dto)
+			hub.Publish("1", roomtest.CursorOf(seq), seq, roomtest.EventName, dto)
 		}
-		hub.Settle(seq, cursorOf(seq))
+		hub.Settle(seq, roomtest.CursorOf(seq))
 		<-tally.done
 	}
 	b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N)/members/events, "cpu-ns/delivery")
@@ -87,7 +88,7 @@ func listenHub(b *testing.B, cfg wsroom.HubConfig) (*wsroom.Hub, string) {
 		b.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/ws", wsroom.NewHandler(hub, &tokens{}, &journal{}, wsroom.HandlerConfig{}))
+	mux.Handle("/ws", wsroom.NewHandler(hub, &tokens{}, &roomtest.Journal{}, wsroom.HandlerConfig{}))
 	server := &http.Server{Handler: mux}
 	go func() { _ = server.Serve(listener) }()
 	b.Cleanup(func() { _ = server.Close() })

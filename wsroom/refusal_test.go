@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 func TestRefusedTokensAreClosedWithTheirCode(t *testing.T) {
@@ -82,7 +83,7 @@ func TestAuthenticationIsBoundedAndDoesNotBlockReading(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if waiting := s.hub.Stats().Waiting; waiting != 0 {
+		if waiting := s.Hub.Stats().Waiting; waiting != 0 {
 			t.Errorf("want the client gone at once, got %d", waiting)
 		}
 	})
@@ -158,14 +159,14 @@ func TestOriginPatternsThatMeanNothingAreRefused(t *testing.T) {
 func TestAHubThatIsNotOpenSaysUnavailable(t *testing.T) {
 	s := listen(t)
 	stays := s.join("1")
-	s.hub.Suspend()
+	s.Hub.Suspend()
 	s.connect("", "Authorization: Bearer 1").wantEnd(1013, "unavailable")
 	s.connect("").wantEnd(1013, "unavailable") // and does not wait for a token
-	s.publish("1", `{}`)                       // the claim says that the feed is back
+	s.Publish("1", `{}`)                       // the claim says that the feed is back
 	stays.wantEvents(101)
 	s.join("1")
-	s.hub.Suspend()
-	s.hub.Open(101, "1-101")
+	s.Hub.Suspend()
+	s.Hub.Open(101, "1-101")
 	s.join("1")
 }
 
@@ -173,11 +174,11 @@ func TestAHubThatIsNotOpenSaysUnavailable(t *testing.T) {
 func TestJoiningASuspendedHubSaysUnavailable(t *testing.T) {
 	s := listen(t)
 	c := s.connect("")
-	eventually(t, "attached", func() bool { return s.hub.Stats().Waiting == 1 })
-	s.hub.Suspend()
+	roomtest.Eventually(t, "attached", func() bool { return s.Hub.Stats().Waiting == 1 })
+	s.Hub.Suspend()
 	c.send(`{"type":"auth","token":"1"}`)
 	c.wantEnd(1013, "unavailable")
-	s.hub.Open(100, "1-100")
+	s.Hub.Open(100, "1-100")
 }
 
 func TestFramesOutOfTheProtocolAreClosedWithTheirCode(t *testing.T) {

@@ -5,22 +5,24 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"notifier/wsroom/internal/roomtest"
 )
 
 func TestAClientWithItsCursorGetsWhatItMissed(t *testing.T) {
 	s := listen(t)
 	for range 3 {
-		s.publish("1", `{}`)
-		s.publish("2", `{}`)
+		s.Publish("1", `{}`)
+		s.Publish("2", `{}`)
 	}
 	c := s.connect("?cursor=1-101", "Authorization: Bearer 1")
 	if f := c.want("welcome"); !f.Recovered || f.Cursor != "1-101" {
 		t.Errorf("want recovered from its own cursor, got %+v", f)
 	}
 	c.wantEvents(103, 105)
-	s.publish("1", `{}`)
+	s.Publish("1", `{}`)
 	c.wantEvents(107)
-	if got := s.counts.get("replayed recovered"); got != 1 {
+	if got := s.Counts.Get("replayed recovered"); got != 1 {
 		t.Errorf("want one replay counted, got %d", got)
 	}
 }
@@ -31,14 +33,14 @@ func TestACursorWithNothingMissedIsRecovered(t *testing.T) {
 	if f := c.want("welcome"); !f.Recovered || f.Cursor != "1-100" {
 		t.Errorf("want recovered, got %+v", f)
 	}
-	s.publish("1", `{}`)
+	s.Publish("1", `{}`)
 	c.wantEvents(101)
 }
 
 func TestTheMessagesCursorWinsOverTheURLs(t *testing.T) {
 	s := listen(t)
-	s.publish("1", `{}`)
-	s.publish("1", `{}`)
+	s.Publish("1", `{}`)
+	s.Publish("1", `{}`)
 	c := s.connect("?cursor=1-100")
 	c.send(`{"type":"auth","token":"1","cursor":"1-101"}`)
 	c.want("welcome")
@@ -51,25 +53,25 @@ func TestTheMessagesCursorWinsOverTheURLs(t *testing.T) {
 
 func TestACursorThatIsRefusedStartsAtThePosition(t *testing.T) {
 	s := listen(t)
-	s.journal.oldest = 50
-	s.publish("1", `{}`)
+	s.Journal.Forget(50)
+	s.Publish("1", `{}`)
 	for _, cursor := range []string{"1-49", "nonsense", "1-", "%F0%9F%98%80", strings.Repeat("9", 4000)} {
 		c := s.connect("?cursor="+cursor, "Authorization: Bearer 1")
 		if f := c.want("welcome"); f.Recovered || f.Cursor != "1-101" {
 			t.Errorf("%.20s: want the position and no recovery, got %+v", cursor, f)
 		}
 	}
-	if got := s.counts.get("replayed refused"); got != 5 {
+	if got := s.Counts.Get("replayed refused"); got != 5 {
 		t.Errorf("want five refusals counted, got %d", got)
 	}
 }
 
 func TestALogThatFailsIsUnavailable(t *testing.T) {
 	s := listen(t)
-	s.journal.err = errors.New("connection refused")
+	s.Journal.Fail(errors.New("connection refused"))
 	s.connect("?cursor=1-90", "Authorization: Bearer 1").wantEnd(1013, "unavailable")
-	eventually(t, "the cause in the log", func() bool { return strings.Contains(s.record.String(), `"cause":"replay: connection refused"`) })
-	if got := s.counts.get("replayed failed"); got != 1 {
+	roomtest.Eventually(t, "the cause in the log", func() bool { return strings.Contains(s.Record.String(), `"cause":"replay: connection refused"`) })
+	if got := s.Counts.Get("replayed failed"); got != 1 {
 		t.Errorf("want one failure counted, got %d", got)
 	}
 }
@@ -77,18 +79,18 @@ func TestALogThatFailsIsUnavailable(t *testing.T) {
 // The interleaving that loses events: a client joins with its cursor when a batch is claimed and not yet published.
 func TestAClientThatJoinsBetweenClaimAndPublishMissesNothing(t *testing.T) {
 	s := listen(t)
-	s.journal.append("1", 101, `{}`)
-	s.hub.Claim(101, "1-101")
+	s.Journal.Append("1", 101, `{}`)
+	s.Hub.Claim(101, "1-101")
 	recovering := s.connect("?cursor=1-100", "Authorization: Bearer 1")
 	recovering.want("welcome")
 	fresh := s.connect("", "Authorization: Bearer 1")
 	if got := fresh.want("welcome").Cursor; got != "1-101" {
 		t.Errorf("want the claimed position, got %s", got)
 	}
-	s.hub.Publish("1", "1-101", 101, eventName, []byte(`{}`))
-	s.hub.Settle(101, "1-101")
-	s.seq = 101
-	s.publish("1", `{}`)
+	s.Hub.Publish("1", "1-101", 101, roomtest.EventName, []byte(`{}`))
+	s.Hub.Settle(101, "1-101")
+	s.Follow(101)
+	s.Publish("1", `{}`)
 	recovering.wantEvents(101, 102)
 	fresh.wantEvents(102)
 }
@@ -97,18 +99,15 @@ func TestAClientThatJoinsBetweenClaimAndPublishMissesNothing(t *testing.T) {
 func TestWhatIsPublishedDuringAReplayFollowsIt(t *testing.T) {
 	s := listen(t)
 	for range 50 {
-		s.publish("1", `{}`)
+		s.Publish("1", `{}`)
 	}
-	hold, held := make(chan struct{}), make(chan struct{})
-	s.journal.hold, s.journal.held = hold, held
+	held, release := s.Journal.Hold()
 	c := s.connect("?cursor=1-100", "Authorization: Bearer 1")
 	<-held
-	for seq := int64(151); seq <= 200; seq++ {
-		s.hub.Claim(seq, cursorOf(seq))
-		s.hub.Publish("1", cursorOf(seq), seq, eventName, []byte(`{}`))
+	for range 50 {
+		s.Publish("1", `{}`)
 	}
-	s.seq = 200
-	close(hold)
+	close(release)
 	c.want("welcome")
 	for seq := int64(101); seq <= 200; seq++ {
 		c.wantEvents(seq)
@@ -118,9 +117,8 @@ func TestWhatIsPublishedDuringAReplayFollowsIt(t *testing.T) {
 // A renewal may come before the replay is over; it is not lost.
 func TestARenewalDuringTheReplayIsAnswered(t *testing.T) {
 	s := listen(t)
-	s.publish("1", `{}`)
-	hold, held := make(chan struct{}), make(chan struct{})
-	s.journal.hold, s.journal.held = hold, held
+	s.Publish("1", `{}`)
+	held, release := s.Journal.Hold()
 	c := s.connect("?cursor=1-100", "Authorization: Bearer 1")
 	<-held
 	c.send(`{"type":"auth","token":"1/2h"}`)
@@ -128,7 +126,7 @@ func TestARenewalDuringTheReplayIsAnswered(t *testing.T) {
 	if err := c.conn.Ping(t.Context()); err != nil {
 		t.Fatal(err) // the server has read the renewal by now
 	}
-	close(hold)
+	close(release)
 	for _, kind := range []string{"welcome", "event", "renewed"} {
 		if f := <-r.frames; f.Type != kind {
 			t.Fatalf("want a frame of type %q, got %+v", kind, f)
@@ -144,7 +142,7 @@ func TestACursorFromAServerThatIsAheadIsNotSentTwice(t *testing.T) {
 		t.Errorf("want recovered, got %+v", f)
 	}
 	for range 4 {
-		s.publish("1", `{}`)
+		s.Publish("1", `{}`)
 	}
 	c.wantEvents(104)
 }
@@ -155,27 +153,26 @@ func TestAReplayIsNotBoundedByTheQueue(t *testing.T) {
 	data := fmt.Sprintf(`{"notes":%q}`, strings.Repeat("n", 700))
 	const n = 6000
 	for i := range int64(n) {
-		s.journal.append("1", 101+i, data)
+		s.Journal.Append("1", 101+i, data)
 	}
-	s.seq = 100 + n
-	s.hub.Claim(s.seq, cursorOf(s.seq))
+	s.Follow(100 + n)
+	s.Hub.Claim(s.Seq(), roomtest.CursorOf(s.Seq()))
 	c := s.connect("?cursor=1-100", "Authorization: Bearer 1")
 	c.want("welcome")
-	for seq := int64(101); seq <= s.seq; seq++ {
+	for seq := int64(101); seq <= s.Seq(); seq++ {
 		c.wantEvents(seq)
 	}
-	s.publish("1", data)
-	c.wantEvents(s.seq)
-	eventually(t, "all counted as delivered", func() bool { return s.counts.get("delivered ws") == n+1 })
+	s.Publish("1", data)
+	c.wantEvents(s.Seq())
+	roomtest.Eventually(t, "all counted as delivered", func() bool { return s.Counts.Get("delivered ws") == n+1 })
 }
 
 func TestAClientThatLeavesDuringItsReplayIsLetGo(t *testing.T) {
 	s := listen(t)
-	hold, held := make(chan struct{}), make(chan struct{})
-	s.journal.hold, s.journal.held = hold, held
+	held, release := s.Journal.Hold()
 	c := s.connect("?cursor=1-100", "Authorization: Bearer 1")
 	<-held
 	_ = c.conn.CloseNow()
-	close(hold)
-	eventually(t, "nobody here", func() bool { return s.hub.Stats().Members == 0 })
+	close(release)
+	roomtest.Eventually(t, "nobody here", func() bool { return s.Hub.Stats().Members == 0 })
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 func limits(messages, size int) option {
@@ -31,20 +32,20 @@ func TestThePublisherNeverWaitsForMuteMembers(t *testing.T) {
 		quick := s.join("1").read()
 		began := time.Now()
 		for seq := int64(101); seq <= 600; seq++ {
-			s.publish("1", `{}`)
-			if f := quick.want(t, "event"); f.ID != cursorOf(seq) {
-				t.Fatalf("want %s, got %+v", cursorOf(seq), f)
+			s.Publish("1", `{}`)
+			if f := quick.want(t, "event"); f.ID != roomtest.CursorOf(seq) {
+				t.Fatalf("want %s, got %+v", roomtest.CursorOf(seq), f)
 			}
 		}
 		if took := time.Since(began); took != 0 {
 			t.Errorf("want the publisher never to wait, it took %v", took)
 		}
-		if got := s.counts.get("evicted messages"); got != 100 {
+		if got := s.Counts.Get("evicted messages"); got != 100 {
 			t.Errorf("want 100 evicted, got %d", got)
 		}
 		time.Sleep(time.Second) // that a write under way has
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 1 {
+		if members := s.Hub.Stats().Members; members != 1 {
 			t.Errorf("want the quick one left, got %d", members)
 		}
 	})
@@ -56,7 +57,7 @@ func TestASlowMemberIsToldWhenItReadsInTime(t *testing.T) {
 		s := listenPipes(t, limits(2, 1<<20))
 		conn := rawDial(t, s, "1")
 		for range 4 {
-			s.publish("1", `{}`)
+			s.Publish("1", `{}`)
 		}
 		time.Sleep(900 * time.Millisecond)
 		got, err := io.ReadAll(conn)
@@ -68,7 +69,7 @@ func TestASlowMemberIsToldWhenItReadsInTime(t *testing.T) {
 			t.Errorf("want an event and %q, got %q", want, got)
 		}
 		synctest.Wait()
-		if s.counts.get("closed 4408") != 1 {
+		if s.Counts.Get("closed 4408") != 1 {
 			t.Error("want one close with 4408")
 		}
 	})
@@ -79,7 +80,7 @@ func TestASlowReaderIsNotTakenForDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := listenPipes(t)
 		conn := rawDial(t, s, "1")
-		s.publish("1", `"`+strings.Repeat("x", 160<<10)+`"`)
+		s.Publish("1", `"`+strings.Repeat("x", 160<<10)+`"`)
 		for range 10 {
 			time.Sleep(8 * time.Second)
 			if _, err := io.CopyN(io.Discard, conn, 16<<10); err != nil {
@@ -87,7 +88,7 @@ func TestASlowReaderIsNotTakenForDead(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 1 {
+		if members := s.Hub.Stats().Members; members != 1 {
 			t.Errorf("want it here after 80s of reading, got %d members", members)
 		}
 	})
@@ -99,7 +100,7 @@ func TestPingsAreAnsweredInLine(t *testing.T) {
 		s := listenPipes(t)
 		conn := rawDial(t, s, "1")
 		synctest.Wait() // live: before that the library answers
-		s.publish("1", `{}`)
+		s.Publish("1", `{}`)
 		if _, err := conn.Write([]byte{0x89, 0x84, 0, 0, 0, 0, 'p', 'i', 'n', 'g'}); err != nil {
 			t.Fatal(err)
 		}
@@ -126,19 +127,19 @@ func TestAMuteSocketIsEvictedWhileOthersReceive(t *testing.T) {
 	}
 	quick := s.join("1")
 	data := `"` + strings.Repeat("x", 64<<10) + `"`
-	for s.counts.get("evicted bytes") == 0 {
-		quick.wantEvents(s.publish("1", data))
-		if s.seq > 5000 {
+	for s.Counts.Get("evicted bytes") == 0 {
+		quick.wantEvents(s.Publish("1", data))
+		if s.Seq() > 5000 {
 			t.Fatal("never evicted")
 		}
 	}
-	eventually(t, "gone", func() bool { return s.hub.Stats().Members == 1 })
+	roomtest.Eventually(t, "gone", func() bool { return s.Hub.Stats().Members == 1 })
 	if _, err := io.Copy(io.Discard, mute); !errors.Is(err, syscall.ECONNRESET) { // what the kernel held for it is not sent any more
 		t.Errorf("want the connection reset, got %v", err)
 	}
-	quick.wantEvents(s.publish("1", data))
-	if s.counts.get("closed 4408") != 1 {
-		t.Errorf("want one close with 4408, got %v", s.counts.n)
+	quick.wantEvents(s.Publish("1", data))
+	if s.Counts.Get("closed 4408") != 1 {
+		t.Errorf("want one close with 4408, got %v", s.Counts)
 	}
 }
 
@@ -172,7 +173,7 @@ func TestBigMessagesCostNoMemory(t *testing.T) {
 	if each := (after.TotalAlloc - before.TotalAlloc) / n; each > 200<<10 {
 		t.Errorf("want less than 200 KiB allocated for each connection, got %d KiB", each>>10)
 	}
-	eventually(t, "gone", func() bool { return s.hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return s.Hub.Stats().Members == 0 })
 }
 
 // Each connection's end is one line, with the cause and without the token.
@@ -182,8 +183,8 @@ func TestEndsAreLoggedOnceWithoutTokens(t *testing.T) {
 	c := s.join("1")
 	c.send(`{"type":"auth","token":"secret-token"}`)
 	c.wantEnd(4403, "account_forbidden")
-	eventually(t, "two lines", func() bool { return strings.Count(s.record.String(), "connection_closed") == 2 })
-	log := s.record.String()
+	roomtest.Eventually(t, "two lines", func() bool { return strings.Count(s.Record.String(), "connection_closed") == 2 })
+	log := s.Record.String()
 	for _, want := range []string{
 		`"close_code":4401,"code":"token_invalid","cause":"authenticate: signature does not verify"`,
 		`"close_code":4403,"code":"account_forbidden","account":"1"`,
@@ -206,8 +207,8 @@ func TestOrderAndCompletenessUnderConcurrency(t *testing.T) {
 	go func() {
 		defer close(published)
 		for range events {
-			s.publish("1", `{}`)
-			if s.seq%5 == 0 {
+			s.Publish("1", `{}`)
+			if s.Seq()%5 == 0 {
 				runtime.Gosched()
 			}
 		}
@@ -225,15 +226,15 @@ func TestOrderAndCompletenessUnderConcurrency(t *testing.T) {
 				done <- err
 				return
 			}
-			at, _ := s.journal.Seq(welcome.Cursor)
+			at, _ := s.Journal.Seq(welcome.Cursor)
 			for at < 100+events {
 				f, err := conn.next()
 				if err != nil {
 					done <- err
 					return
 				}
-				if at++; f.ID != cursorOf(at) {
-					done <- fmt.Errorf("want %s, got %+v", cursorOf(at), f)
+				if at++; f.ID != roomtest.CursorOf(at) {
+					done <- fmt.Errorf("want %s, got %+v", roomtest.CursorOf(at), f)
 					return
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 // reading reads everything in the background, so that pings are answered, and keeps the frames.
@@ -105,7 +106,7 @@ func TestRenewalInPlace(t *testing.T) {
 		if got, want := r.want(t, "renewed").ExpiresAt, time.Now().Add(10*time.Minute).UTC().Format(time.RFC3339); got != want {
 			t.Errorf("want %s, got %s", want, got)
 		}
-		s.publish("1", `{}`)
+		s.Publish("1", `{}`)
 		if f := r.want(t, "event"); f.ID != "1-101" {
 			t.Errorf("want the stream to go on, got %+v", f)
 		}
@@ -144,7 +145,7 @@ func TestTheServerPingsAndAnyByteIsAnAnswer(t *testing.T) {
 		s := listenPipes(t, func(_ *wsroom.HubConfig, c *wsroom.HandlerConfig) { c.CursorRefresh = 24 * time.Hour })
 		pings := 0
 		conn, _, err := websocket.Dial(t.Context(), s.url, &websocket.DialOptions{
-			HTTPClient:     httpClient(s),
+			HTTPClient:     s.dial.Client(),
 			HTTPHeader:     map[string][]string{"Authorization": {"Bearer 1"}},
 			OnPingReceived: func(context.Context, []byte) bool { pings++; return true },
 		})
@@ -178,15 +179,15 @@ func TestAPeerThatDoesNotAnswerIsCut(t *testing.T) {
 		}()
 		time.Sleep(45*time.Second - time.Nanosecond)
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 1 {
+		if members := s.Hub.Stats().Members; members != 1 {
 			t.Fatalf("want it here until %v, got %d members", 45*time.Second, members)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 0 {
+		if members := s.Hub.Stats().Members; members != 0 {
 			t.Errorf("want it gone after %v, got %d members", time.Since(began), members)
 		}
-		if s.counts.get("closed 1006") != 1 {
+		if s.Counts.Get("closed 1006") != 1 {
 			t.Error("want one close with 1006")
 		}
 	})
@@ -212,12 +213,12 @@ func TestATimeoutMayBeLongerThanTheInterval(t *testing.T) {
 		}()
 		time.Sleep(74 * time.Second)
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 1 {
+		if members := s.Hub.Stats().Members; members != 1 {
 			t.Fatalf("want it here until the fourth ping's 75s, got %d members", members)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 0 {
+		if members := s.Hub.Stats().Members; members != 0 {
 			t.Errorf("want it gone, got %d members", members)
 		}
 	})
@@ -228,15 +229,15 @@ func TestAMutePeerIsCutByTheWriteDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := listenPipes(t)
 		rawDial(t, s, "1")
-		s.publish("1", `{}`)
+		s.Publish("1", `{}`)
 		time.Sleep(10*time.Second - time.Nanosecond)
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 1 {
+		if members := s.Hub.Stats().Members; members != 1 {
 			t.Fatalf("want it here, got %d members", members)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 0 {
+		if members := s.Hub.Stats().Members; members != 0 {
 			t.Errorf("want it gone, got %d members", members)
 		}
 	})
@@ -263,7 +264,7 @@ func TestAPeerThatDoesNotAnswerTheCloseIsCut(t *testing.T) {
 		}()
 		time.Sleep(time.Minute + 2*time.Second - time.Nanosecond)
 		synctest.Wait()
-		if members := s.hub.Stats().Members; members != 1 {
+		if members := s.Hub.Stats().Members; members != 1 {
 			t.Fatalf("want it lingering, got %d members", members)
 		}
 		time.Sleep(time.Nanosecond)
@@ -280,18 +281,18 @@ func TestIdleConnectionsGetTheSettledCursor(t *testing.T) {
 		r := s.join("1").read()
 		time.Sleep(3*time.Minute + time.Second)
 		r.wantNothing(t) // it has not moved
-		s.publish("2", `{}`)
+		s.Publish("2", `{}`)
 		time.Sleep(3 * time.Minute)
 		if got := r.want(t, "cursor").Cursor; got != "1-101" {
 			t.Errorf("want 1-101, got %s", got)
 		}
 		time.Sleep(3 * time.Minute)
 		r.wantNothing(t) // nor now
-		s.hub.Claim(102, "1-102")
+		s.Hub.Claim(102, "1-102")
 		time.Sleep(3 * time.Minute)
 		r.wantNothing(t) // claimed is not published
-		s.hub.Publish("1", "1-102", 102, eventName, []byte(`{}`))
-		s.hub.Settle(103, "1-103")
+		s.Hub.Publish("1", "1-102", 102, roomtest.EventName, []byte(`{}`))
+		s.Hub.Settle(103, "1-103")
 		r.want(t, "event")
 		time.Sleep(3 * time.Minute)
 		r.wantNothing(t) // it was not idle

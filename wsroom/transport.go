@@ -53,6 +53,18 @@ func (m *Member) Part() {
 	}
 }
 
+// Withdraw is Retire for a member whose client goes on elsewhere: it returns what was told and not taken. Events that wait are not among that: the log has
+// them. Nobody may be taking meanwhile.
+func (m *Member) Withdraw() (told []*Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for ; m.ahead.len() > 0; m.ahead.pop() {
+		told = append(told, m.ahead.front())
+	}
+	m.retire()
+	return told
+}
+
 // giveUp is for whoever does not hold the member's lock.
 func (m *Member) giveUp() {
 	m.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 )
 
 // told makes the message that a test tells by its text.
@@ -33,7 +34,7 @@ func isClosed(c <-chan struct{}) bool {
 
 func talkingHub() *wsroom.Hub {
 	h := wsroom.NewHub(wsroom.HubConfig{MaxMessages: 4})
-	h.Open(100, cursorOf(100))
+	h.Open(100, roomtest.CursorOf(100))
 	return h
 }
 
@@ -189,29 +190,78 @@ func TestWhoPartsMayJoinAgain(t *testing.T) {
 	h := talkingHub()
 	s, _ := join(t, h, "1")
 	s.Live(100)
-	h.Claim(101, cursorOf(101))
-	h.Publish("1", cursorOf(101), 101, eventName, []byte(`{}`))
+	h.Claim(101, roomtest.CursorOf(101))
+	h.Publish("1", roomtest.CursorOf(101), 101, roomtest.EventName, []byte(`{}`))
 	s.Part()
 	s.Part() // it is in no room
 	if stats := h.Stats(); stats.Members != 0 || stats.Waiting != 1 || stats.Rooms != 0 || s.Account() != "" {
 		t.Errorf("%+v in %q", stats, s.Account())
 	}
-	h.Claim(102, cursorOf(102))
-	if n := h.Publish("1", cursorOf(102), 102, eventName, []byte(`{}`)); n != 0 {
+	h.Claim(102, roomtest.CursorOf(102))
+	if n := h.Publish("1", roomtest.CursorOf(102), 102, roomtest.EventName, []byte(`{}`)); n != 0 {
 		t.Errorf("published to %d", n)
 	}
 	if position, _, err := s.Join("2"); err != nil || position != 102 {
 		t.Fatalf("at %d, %v", position, err)
 	}
 	s.Live(102)
-	h.Claim(103, cursorOf(103))
-	h.Publish("1", cursorOf(103), 103, eventName, []byte(`{}`))
-	h.Publish("2", cursorOf(104), 104, eventName, []byte(`{}`))
+	h.Claim(103, roomtest.CursorOf(103))
+	h.Publish("1", roomtest.CursorOf(103), 103, roomtest.EventName, []byte(`{}`))
+	h.Publish("2", roomtest.CursorOf(104), 104, roomtest.EventName, []byte(`{}`))
 	if got := s.seqs(); len(got) != 1 || got[0] != 104 {
 		t.Errorf("got %v", got)
 	}
 	s.Leave()
 	if stats := h.Stats(); stats.Members != 0 || stats.Waiting != 0 || stats.Protocols["ws"] != 0 {
 		t.Errorf("%+v", stats)
+	}
+}
+
+func TestWhoIsWithdrawnTakesAlongWhatItWasToldAndNotGiven(t *testing.T) {
+	h := talkingHub()
+	s := attach(t, h)
+	if _, _, err := s.Join("1"); err != nil {
+		t.Fatal(err)
+	}
+	h.Claim(101, roomtest.CursorOf(101))
+	h.Publish("1", roomtest.CursorOf(101), 101, "ended", []byte("{}"))
+	s.Tell(told("taken"))
+	s.Tell(wsroom.NewMessageAt([]byte("left"), roomtest.CursorOf(100)))
+	if messages, _ := s.Take(make([]*wsroom.Message, 0, 1), 1<<20); len(messages) != 1 || messages[0].Cursor() != "" {
+		t.Fatalf("took %d", len(messages))
+	}
+	s.Rest()
+	rest := s.Withdraw()
+	if len(rest) != 1 || string(rest[0].Payload()) != "left" || rest[0].Cursor() != roomtest.CursorOf(100) {
+		t.Errorf("got %d messages", len(rest))
+	}
+	if s.Tell(told("late")) || h.Publish("1", roomtest.CursorOf(102), 102, "ended", []byte("{}")) != 0 {
+		t.Error("it still takes something")
+	}
+	s.Leave()
+	if stats := h.Stats(); stats.Members != 0 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+func TestAnEventTellsHowFarItBringsItsReader(t *testing.T) {
+	h := talkingHub()
+	s := attach(t, h)
+	position, _, err := s.Join("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Live(position)
+	h.Claim(101, roomtest.CursorOf(101))
+	h.Publish("1", roomtest.CursorOf(101), 101, "ended", []byte("{}"))
+	h.Settle(105, roomtest.CursorOf(105))
+	s.Refresh(s.Refresh(position))
+	var cursors []string
+	messages, _ := s.Take(make([]*wsroom.Message, 0, 4), 1<<20)
+	for _, m := range messages {
+		cursors = append(cursors, m.Cursor())
+	}
+	if len(cursors) != 2 || cursors[0] != roomtest.CursorOf(101) || cursors[1] != roomtest.CursorOf(105) {
+		t.Errorf("got %v", cursors)
 	}
 }

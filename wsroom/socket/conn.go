@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -30,8 +31,8 @@ func (e ClosedError) Error() string { return fmt.Sprintf("socket: closed by the 
 // Conn is one WebSocket connection of a server. One goroutine at a time reads; Write, Finish, GiveUp and Cut may be called by any.
 type Conn struct {
 	ws    *websocket.Conn
-	limit int
-	held  bool // TryWrite left the wire locked for WriteRest
+	limit atomic.Int64 // see SetReadLimit
+	held  bool         // TryWrite left the wire locked for WriteRest
 	wire  wire
 }
 
@@ -67,17 +68,21 @@ func (c *Conn) read(any bool) (message []byte, binary bool, err error) {
 	if binary = kind != websocket.MessageText; binary && !any {
 		return nil, true, ErrBinary
 	}
-	message, err = io.ReadAll(io.LimitReader(body, int64(c.limit)+1))
+	limit := c.limit.Load()
+	message, err = io.ReadAll(io.LimitReader(body, limit+1))
 	switch {
 	case err != nil:
 		return nil, binary, readError(err)
-	case len(message) > c.limit:
+	case int64(len(message)) > limit:
 		return nil, binary, ErrTooBig
 	case !binary && !utf8.Valid(message): // coder/websocket does not check
 		return nil, binary, ErrUTF8
 	}
 	return message, binary, nil
 }
+
+// SetReadLimit is how many bytes a message may have that begins from now on. For anybody.
+func (c *Conn) SetReadLimit(limit int) { c.limit.Store(int64(limit)) }
 
 // readError sorts what coder/websocket reports: the peer's close frame, a frame refused, a lost connection, or else a fault in the protocol.
 func readError(err error) error {

@@ -19,7 +19,7 @@ const bufferSize = 128
 // Options of Upgrade. The zero value has no subprotocol and a read limit of zero: set one.
 type Options struct {
 	Subprotocols []string // what the server speaks; the first that the client offers is selected
-	ReadLimit    int      // bytes of one message
+	ReadLimit    int      // bytes of one message; see Conn.SetReadLimit
 
 	// OnFrame and OnPing are called by the reader, inside Read, and may be nil.
 	//
@@ -34,7 +34,8 @@ type Options struct {
 // Upgrade answers the handshake and returns the connection. On an error it has answered with an HTTP status. The Origin is not
 // looked at: the caller does that, and may want to tell the browser by a close code. Nothing of w or r is kept.
 func Upgrade(w http.ResponseWriter, r *http.Request, opts Options) (*Conn, error) {
-	c := &Conn{limit: opts.ReadLimit, wire: wire{onFrame: opts.OnFrame}}
+	c := &Conn{wire: wire{onFrame: opts.OnFrame}}
+	c.SetReadLimit(opts.ReadLimit)
 	accept := &websocket.AcceptOptions{Subprotocols: opts.Subprotocols, InsecureSkipVerify: true}
 	if onPing := opts.OnPing; onPing != nil {
 		accept.OnPingReceived = func(_ context.Context, payload []byte) bool { return onPing(payload) }
