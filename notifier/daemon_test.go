@@ -222,3 +222,4 @@ func (m *meter) Effects(waiting, failing int) {
 }
 func (m *meter) NotifyQueue(usage float64) { m.set("queue_percent", int(100*usage)) }
 func (m *meter) Unseen()                   { m.add("unseen", 1) }
+func (m *meter) Peers(daemons int)         { m.set("peers", daemons) }

@@ -24,6 +24,7 @@
 //	retention.go    removes what is older than the retention
 //	lend.go         lets the writers ring their bell, as long as the queue of NOTIFY has room
 //	watch.go        looks whether all this works; judge.go decides what is trouble, trouble.go names it, watch_log.go tells it
+//	registry.go     which daemons run, for them to find each other
 //	clock.go        the database's clock, by which delays are measured
 //	quiet.go        log lines that can repeat thousands of times
 //	metrics.go      what is counted; queries.go, the statements, each in a .sql file

@@ -29,6 +29,8 @@ type Metrics interface {
 	NotifyQueue(usage float64)
 	// Unseen: the database did not tell the last three, which are unknown until they come again.
 	Unseen()
+	// Peers: so many other daemons run on this database.
+	Peers(daemons int)
 }
 
 // NoMetrics ignores everything.
@@ -48,3 +50,4 @@ func (NoMetrics) Staged(int, time.Duration) {}
 func (NoMetrics) Effects(int, int)          {}
 func (NoMetrics) NotifyQueue(float64)       {}
 func (NoMetrics) Unseen()                   {}
+func (NoMetrics) Peers(int)                 {}

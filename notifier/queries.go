@@ -42,4 +42,10 @@ var (
 	holderTableSQL string
 	//go:embed holder_row.sql
 	holderRowSQL string
+	//go:embed enlist.sql
+	enlistSQL string
+	//go:embed discharge.sql
+	dischargeSQL string
+	//go:embed daemons.sql
+	daemonsSQL string
 )

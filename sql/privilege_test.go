@@ -25,6 +25,9 @@ func TestTheRuntimeRoleCanDoItsJob(t *testing.T) {
 		`SELECT * FROM notifier.staging`,
 		`SELECT * FROM notifier.route`,
 		`SELECT * FROM notifier.setting`,
+		`SELECT notifier.enlist('d', '127.0.0.1:1', '', 'v')`,
+		`SELECT * FROM notifier.daemon`,
+		`SELECT notifier.discharge('d')`,
 		`SELECT * FROM notifier.migration`,
 		`SELECT * FROM notifier.appointment_dto`,
 		`LISTEN notifier_bell`,
@@ -57,6 +60,7 @@ func TestTheRuntimeRoleCanDoNothingElse(t *testing.T) {
 		`INSERT INTO notifier.event (seq) VALUES (99)`, `UPDATE notifier.event SET account_id = 2`, `DELETE FROM notifier.event`,
 		`UPDATE notifier.head SET seq = 0`, `UPDATE notifier.effect SET outcome = 'gone'`, `TRUNCATE notifier.event`,
 		`INSERT INTO notifier.route VALUES ('CHECKIN', 'x', false)`, `UPDATE notifier.setting SET bell = false`,
+		`DELETE FROM notifier.daemon`, `UPDATE notifier.daemon SET certificate = ''`, `INSERT INTO notifier.daemon VALUES ('d', '', '', '')`,
 		`DELETE FROM notifier.migration`, `INSERT INTO notifier.epoch VALUES (9, 9, '')`,
 		`SELECT FROM notifier.head FOR UPDATE`, `SELECT nextval('notifier.staging_id_seq')`,
 		// Functions that only ours call.

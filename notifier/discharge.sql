@@ -1,0 +1,2 @@
+-- This daemon ends.
+SELECT notifier.discharge($1)
