@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"notifier/wsroom/socketio/stocktest"
 )
 
 // browser is one headless Chromium in a process of its own, with the pages of a test.
@@ -94,7 +96,7 @@ func (b *browser) open(t *testing.T, v view) *stock {
 	p.command("open", v.at+file+url.Values{
 		"page": {strconv.Itoa(p.number)}, "url": {v.server.origin}, "version": {v.version}, "options": {v.options}, "token": {v.token},
 	}.Encode())
-	return &stock{t, p, bufio.NewScanner(p)}
+	return &stock{stocktest.New(t, p, p), t}
 }
 
 // page is the standard input and output of a stock client.
@@ -126,9 +128,6 @@ func (p *page) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Close implements io.Closer. Pages are closed when their tests are over.
-func (p *page) Close() error { return nil }
-
 // Read implements io.Reader: what the page reports. A page at fault, or too long at it, has ended.
 func (p *page) Read(buf []byte) (int, error) {
 	if len(p.rest) == 0 {
@@ -137,7 +136,7 @@ func (p *page) Read(buf []byte) (int, error) {
 		case <-p.over:
 			return 0, os.ErrDeadlineExceeded
 		}
-		var line seen
+		var line stocktest.Seen
 		if err := json.Unmarshal(p.rest, &line); err != nil || line.Kind == "fault" {
 			p.t.Errorf("page: %s", p.rest)
 			return 0, io.EOF

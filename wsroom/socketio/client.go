@@ -28,8 +28,10 @@ type client struct {
 
 	mu      sync.Mutex
 	stage   stage
-	opening bool // the opener is at work, also beyond the welcome
-	dropped int  // events of the client
+	opening bool      // the opener is at work, also beyond the welcome
+	auth    handshake // of the CONNECT that is being carried out, or was
+	told    bool      // its welcome was
+	dropped int       // events of the client
 }
 
 type stage uint8
@@ -97,6 +99,7 @@ func (c *client) acknowledge(id string) {
 
 // drop counts what is not looked at further, and reports whether the client may emit anything at all.
 func (c *client) drop() bool {
+	c.handler.Metrics.ClientEventDropped()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropped++

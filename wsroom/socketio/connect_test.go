@@ -177,6 +177,9 @@ func TestClientEventsAreAcknowledgedAndDropped(t *testing.T) {
 	w.send(`1`)
 	w.wantClose(1000, "left")
 	eventually(t, "the log says how many", func() bool { return strings.Contains(s.record.String(), `"events_dropped":6`) })
+	if got := s.counts.get("dropped"); got != 6 {
+		t.Errorf("counted %d", got)
+	}
 }
 
 func TestDisconnectLeavesTheRoomAndNotTheTransport(t *testing.T) {
@@ -228,6 +231,8 @@ func TestEndingsCloseTheTransport(t *testing.T) {
 
 func TestHandshakesAreRefusedInTheReferencesWords(t *testing.T) {
 	s := listen(t, configured(func(c *socketio.Config) { c.AllowedOrigins = []string{"https://app.example"} }))
+	p := s.openPoll()
+	known := p.sid()[len("&sid="):]
 	cases := []struct {
 		name, method, query string
 		headers             []string
@@ -241,6 +246,10 @@ func TestHandshakesAreRefusedInTheReferencesWords(t *testing.T) {
 		{"websocket without upgrade", "GET", "?EIO=4&transport=websocket", nil, 400, `{"code":3,"message":"Bad request"}`},
 		{"version 3", "GET", "?EIO=3&transport=polling", nil, 400, `{"code":5,"message":"Unsupported protocol version"}`},
 		{"no version", "GET", "?transport=polling", nil, 400, `{"code":5,"message":"Unsupported protocol version"}`},
+		{"no version in a session", "GET", "?transport=polling&sid=" + known, nil, 400, `{"code":3,"message":"Bad request"}`},
+		{"version 3 in a session", "POST", "?EIO=3&transport=polling&sid=" + known, nil, 400, `{"code":3,"message":"Bad request"}`},
+		{"another transport in a session", "GET", "?EIO=4&transport=websocket&sid=" + known, nil, 400, `{"code":3,"message":"Bad request"}`},
+		{"another method in a session", "PUT", "?EIO=4&transport=polling&sid=" + known, nil, 400, `{"code":3,"message":"Bad request"}`},
 		{"foreign origin", "GET", "?EIO=4&transport=polling", []string{"Origin: https://evil.example"}, 403, `{"code":4,"message":"Forbidden"}`},
 	}
 	for _, c := range cases {
@@ -257,6 +266,8 @@ func TestHandshakesAreRefusedInTheReferencesWords(t *testing.T) {
 	if _, _, err := s.dialWire("", "Origin: https://app.example"); err != nil {
 		t.Errorf("allowed origin: %v", err)
 	}
+	p.post(200, `40{"token":"1"}`) // none of that has harmed the session
+	p.get(200, "")
 }
 
 func TestWithoutADatabaseHandshakesAre503(t *testing.T) {

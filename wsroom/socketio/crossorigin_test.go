@@ -23,9 +23,9 @@ func sendCookies(t *testing.T, b *browser, there elsewhere) {
 			in(t, outermost, polls, func(t *testing.T, version, transport string) {
 				s := expose(t, allowing(there.near))
 				c := b.open(t, view{at: there.near, server: s, version: version, options: with(transport, credentials), token: "1"})
-				c.next("connect")
+				c.Next("connect")
 				publishStock(s.server, 1, 3)
-				c.wantEvents(1, 3)
+				c.WantEvents(1, 3)
 				s.wantCredentials(there.near, credentials)
 				outcome(t, "Chromium", version, transport, "another origin, allowed by name, "+name+" credentials: connects, "+name+" the server's cookie")
 			})
@@ -34,7 +34,7 @@ func sendCookies(t *testing.T, b *browser, there elsewhere) {
 	t.Run("anybody/without", func(t *testing.T) {
 		in(t, newest, allTransports, func(t *testing.T, version, transport string) {
 			s := expose(t, allowing("*"))
-			b.open(t, view{at: there.far, server: s, version: version, options: with(transport, false), token: "1"}).next("connect")
+			b.open(t, view{at: there.far, server: s, version: version, options: with(transport, false), token: "1"}).Next("connect")
 			outcome(t, "Chromium", version, transport, "another origin, by \"*\", without credentials: connects")
 		})
 	})
@@ -49,7 +49,7 @@ func sendCookies(t *testing.T, b *browser, there elsewhere) {
 		})
 		in(t, newest, []string{"websocket"}, func(t *testing.T, version, transport string) {
 			s := expose(t, allowing("*"))
-			b.open(t, view{at: there.near, server: s, version: version, options: with(transport, true), token: "1"}).next("connect")
+			b.open(t, view{at: there.near, server: s, version: version, options: with(transport, true), token: "1"}).Next("connect")
 			outcome(t, "Chromium", version, transport, "another origin, by \"*\", with credentials: connects, since CORS is not for WebSockets")
 		})
 	})
@@ -76,9 +76,9 @@ func sendHeaders(t *testing.T, b *browser, there elsewhere) {
 				s := expose(t, allowing(there.far))
 				options := "{" + transports[transport] + `,"extraHeaders":{` + extra + "}}"
 				c := b.open(t, view{at: there.far, server: s, version: version, options: options})
-				c.next("connect")
+				c.Next("connect")
 				publishStock(s.server, 1, 3)
-				c.wantEvents(1, 3)
+				c.WantEvents(1, 3)
 				s.wantPreflights("Bearer 1")
 				outcome(t, "Chromium", version, transport, "another origin, extraHeaders with "+name+": preflight, connects with the header's token")
 			})
@@ -89,7 +89,7 @@ func sendHeaders(t *testing.T, b *browser, there elsewhere) {
 			s := expose(t, allowing(there.far))
 			options := "{" + transports[transport] + `,"extraHeaders":{"authorization":"Bearer 1"}}`
 			c := b.open(t, view{at: there.far, server: s, version: version, options: options})
-			if got := c.next("connect_error", "connect"); got.Code != "token_missing" {
+			if got := c.Next("connect_error", "connect"); got.Code != "token_missing" {
 				t.Errorf("got %+v", got)
 			}
 			outcome(t, "Chromium", version, transport, "another origin, extraHeaders: the browser does not send them, token_missing")
@@ -139,8 +139,8 @@ func readErrors(t *testing.T, b *browser, there elsewhere) {
 	p := b.open(t, view{at: there.far, server: s, version: "4.8", options: `{"autoConnect":false}`})
 	for _, c := range cases {
 		for _, credentials := range []string{"omit", "include"} {
-			p.do("fetch", s.fetching(c.query, `{"credentials":"`+credentials+`"`+c.options+"}"))
-			if got := p.next("fetched"); got.Message != c.want {
+			p.Do("fetch", s.fetching(c.query, `{"credentials":"`+credentials+`"`+c.options+"}"))
+			if got := p.Next("fetched"); got.Message != c.want {
 				t.Errorf("%s%s, credentials %s: got %s, want %s", c.query, c.options, credentials, got.Message, c.want)
 			}
 		}
@@ -153,7 +153,7 @@ func bringQueryTokens(t *testing.T, b *browser, there elsewhere) {
 			in(t, newest, allTransports, func(t *testing.T, version, transport string) {
 				s := expose(t, allowing(there.far), configured(func(c *socketio.Config) { c.AllowQueryToken = allowed }))
 				c := b.open(t, view{at: there.far, server: s, version: version, options: "{" + transports[transport] + `,"query":{"token":"1"}}`})
-				got := c.next("connect", "connect_error")
+				got := c.Next("connect", "connect_error")
 				if connected := got.Kind == "connect"; connected != allowed || !connected && got.Code != "token_missing" {
 					t.Errorf("got %+v", got)
 				}

@@ -33,18 +33,22 @@ func appendCursor(dst []byte, cursor string) []byte {
 	return append(wsroom.AppendString(dst, cursor), ']')
 }
 
-// connected is 40{"sid":"…","pid":"…"}; without recovery there is no pid.
-func connected(sid, pid string) *wsroom.Message {
+// connected is 40{"sid":"…","pid":"…"}; without recovery there is no pid. The client's stream begins at the cursor.
+func connected(sid, pid, cursor string) *wsroom.Message {
 	dst := wsroom.AppendString([]byte(`40{"sid":`), sid)
 	if pid != "" {
 		dst = wsroom.AppendString(append(dst, `,"pid":`...), pid)
 	}
-	return wsroom.NewMessage(append(dst, '}'))
+	return wsroom.NewMessageAt(append(dst, '}'), cursor)
 }
 
 // refused is 44{"message":"…","data":{"code":"…"}}.
 func refused(reason *wsroom.Ending) *wsroom.Message {
-	dst := wsroom.AppendString([]byte(`44{"message":`), reason.Message)
+	message := reason.Message
+	if reason == wsroom.TokenMissing { // there are other ways to bring one than on /ws
+		message = "bring a token: auth.token, or an Authorization header with the opening request"
+	}
+	dst := wsroom.AppendString([]byte(`44{"message":`), message)
 	dst = wsroom.AppendString(append(dst, `,"data":{"code":`...), reason.Code)
 	return wsroom.NewMessage(append(dst, "}}"...))
 }

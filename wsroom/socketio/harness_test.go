@@ -22,6 +22,7 @@ import (
 
 	"notifier/wsroom"
 	"notifier/wsroom/socketio"
+	"notifier/wsroom/socketio/engineio"
 )
 
 const eventName = "appointmnents.finished"
@@ -123,6 +124,7 @@ func (c *counts) Left(p string)             { c.add("left "+p, 1) }
 func (c *counts) Delivered(p string, n int) { c.add("delivered "+p, n) }
 func (c *counts) Evicted(cause string)      { c.add("evicted "+cause, 1) }
 func (c *counts) Closed(code int)           { c.add(fmt.Sprintf("closed %d", code), 1) }
+func (c *counts) ClientEventDropped()       { c.add("dropped", 1) }
 func (c *counts) Replayed(outcome string)   { c.add("replayed "+outcome, 1) }
 
 // record is a log that can be read while it is written.
@@ -147,10 +149,11 @@ func (r *record) String() string {
 type server struct {
 	t       testing.TB
 	hub     *wsroom.Hub
-	handler http.Handler
+	handler *engineio.Server
 	journal *journal
 	counts  *counts
 	record  *record
+	web     *http.Server // of listenPipes
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	url     string // http://…/socket.io/
 	mu      sync.Mutex
@@ -200,6 +203,7 @@ func listenPipes(t testing.TB, opts ...option) *server {
 	s := newServer(t, opts...)
 	pipes := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	web := &http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second} // as the daemon's
+	s.web = web
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

@@ -52,8 +52,18 @@ func serveIdle() {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent is gone
 }
 
-// BenchmarkIdleMemory opens idle WebSocket connections to a server process and reports what one costs there. Run it with -benchtime=5000x.
+// BenchmarkIdleMemory opens idle connections to a server process and reports what one costs there. Run it with -benchtime=4000x. A session that polls is
+// measured with the GET that is held nearly all the time, and in a moment without, when it has a connection that asks for nothing, and when it has none.
 func BenchmarkIdleMemory(b *testing.B) {
+	for _, kind := range []struct {
+		name string
+		join func(b *testing.B, addr string) net.Conn
+	}{{"websocket", joinBare}, {"polling/held", holdBare}, {"polling/between", pollBare}, {"polling/hungup", hangUpBare}} {
+		b.Run(kind.name, func(b *testing.B) { benchmarkIdle(b, kind.join) })
+	}
+}
+
+func benchmarkIdle(b *testing.B, join func(b *testing.B, addr string) net.Conn) {
 	server := exec.Command(os.Args[0])
 	server.Env = append(os.Environ(), idleServerEnv+"=1")
 	stdin, err := server.StdinPipe()
@@ -78,11 +88,11 @@ func BenchmarkIdleMemory(b *testing.B) {
 	}
 	addr = strings.TrimSpace(addr)
 	for range 50 { // the first connections pay for what all share
-		defer joinBare(b, addr).Close()
+		defer join(b, addr).Close()
 	}
 	before := measure(b, addr)
 	for range b.N {
-		defer joinBare(b, addr).Close()
+		defer join(b, addr).Close()
 	}
 	after := measure(b, addr)
 	b.ReportMetric(0, "ns/op")
@@ -122,7 +132,49 @@ func joinBare(b *testing.B, addr string) net.Conn {
 	return conn
 }
 
-func readUntil(b *testing.B, conn net.Conn, what string) {
+// pollBare is one that polls, and has had everything so far.
+func pollBare(b *testing.B, addr string) net.Conn {
+	b.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const path = "/socket.io/?EIO=4&transport=polling"
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x.example\r\n\r\n", path)
+	open := readUntil(b, conn, `"maxPayload":1000000}`)
+	sid := sidOf.FindStringSubmatch(open)[1]
+	connect := `40{"token":"1"}`
+	fmt.Fprintf(conn, "POST %s&sid=%s HTTP/1.1\r\nHost: x.example\r\nContent-Length: %d\r\n\r\n%s", path, sid, len(connect), connect)
+	readUntil(b, conn, "\r\n\r\nok")
+	fmt.Fprintf(conn, "GET %s&sid=%s HTTP/1.1\r\nHost: x.example\r\n\r\n", path, sid)
+	readUntil(b, conn, `"pid":"`)
+	return &polled{Conn: conn, sid: sid}
+}
+
+// polled is a session that polls, and its connection.
+type polled struct {
+	net.Conn
+	sid string
+}
+
+// holdBare is one whose GET is held.
+func holdBare(b *testing.B, addr string) net.Conn {
+	b.Helper()
+	conn := pollBare(b, addr)
+	fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x.example\r\n\r\n", conn.(*polled).sid)
+	return conn
+}
+
+// hangUpBare is one whose connection was closed behind the answer.
+func hangUpBare(b *testing.B, addr string) net.Conn {
+	b.Helper()
+	conn := pollBare(b, addr)
+	_ = conn.Close()
+	return conn
+}
+
+// readUntil reads until something has come, and returns all of it.
+func readUntil(b *testing.B, conn net.Conn, what string) string {
 	b.Helper()
 	var seen []byte
 	for buf := make([]byte, 512); !bytes.Contains(seen, []byte(what)); {
@@ -132,4 +184,5 @@ func readUntil(b *testing.B, conn net.Conn, what string) {
 		}
 		seen = append(seen, buf[:n]...)
 	}
+	return string(seen)
 }

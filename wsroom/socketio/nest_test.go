@@ -5,13 +5,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"notifier/wsroom/socketio"
+	"notifier/wsroom/socketio/stocktest"
 )
 
 // side is one of two servers that the same script is shown: it tells appointments of account 1.
@@ -27,26 +27,7 @@ func ourSide(t *testing.T, opts ...option) side {
 
 // nestSide is a NestJS gateway in a process of its own.
 func nestSide(t *testing.T) side {
-	node := exec.Command("node", "nesttest/gateway.mjs")
-	node.Stderr = os.Stderr
-	stdin, err := node.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := node.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := node.Start(); err != nil {
-		t.Fatalf("start NestJS in Node.js (make test installs both): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_, _ = io.Copy(io.Discard, stdout)
-		if err := node.Wait(); err != nil {
-			t.Errorf("NestJS: %v", err)
-		}
-	})
+	_, stdin, stdout := stocktest.Run(t, exec.Command("node", "nesttest/gateway.mjs"))
 	url, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ func (c *client) connect(auth handshake) bool {
 	if c.stage != outside || c.opening {
 		return false
 	}
-	c.stage, c.opening = entering, true
+	c.stage, c.opening, c.auth, c.told = entering, true, auth, false
 	c.session.Go(func(ctx context.Context) {
 		c.open(ctx, auth)
 		c.opened()
@@ -71,7 +71,7 @@ func (c *client) open(ctx context.Context, auth handshake) {
 	replayed, reason, err := missed.Run(ctx, welcome)
 	if reason == nil {
 		c.session.GoLive(position, replayed)
-	} else if !c.left() {
+	} else if ctx.Err() == nil { // else the client has left, or goes on elsewhere
 		c.session.End(reason, err)
 	}
 }
@@ -87,13 +87,6 @@ func (h *handler) authenticate(ctx context.Context, token string) (wsroom.Identi
 	return wsroom.Authenticate(ctx, h.authn, token, h.AuthTimeout)
 }
 
-// left reports whether the client has disconnected meanwhile: then an interrupted replay is nobody's fault.
-func (c *client) left() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stage == parting
-}
-
 // refuse tells the client that its token is no good. The session stays open for another, until the time for that is over.
 func (c *client) refuse(reason *wsroom.Ending, cause error) {
 	c.handler.refusedConnect(c.session.RemoteAddr(), reason, cause)
@@ -103,7 +96,7 @@ func (c *client) refuse(reason *wsroom.Ending, cause error) {
 		c.stage = outside
 	}
 	if c.handler.RefuseByLeaving {
-		c.session.Tell(connected(engineio.NewID(), ""))
+		c.session.Tell(connected(engineio.NewID(), "", ""))
 		c.session.Tell(disconnected)
 		return
 	}
@@ -118,6 +111,14 @@ func (c *client) enter() {
 		c.stage = connectedStage
 	}
 	c.session.Expect(0)
+	c.session.Trust()
+}
+
+// tell notes that the client is told its welcome: from then on it is a client that has come in, wherever it goes on.
+func (c *client) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = true
 }
 
 // replayBytes is how much of a replay waits for the client at a time.
@@ -137,7 +138,7 @@ type replay struct {
 }
 
 // Welcome implements wsroom.ReplaySink. The client knows that it was recovered by the pid being its own.
-func (r *replay) Welcome(_ string, recovered bool) {
+func (r *replay) Welcome(cursor string, recovered bool) {
 	r.client.enter()
 	if !recovered {
 		r.pid, r.sid = "", engineio.NewID()
@@ -145,7 +146,11 @@ func (r *replay) Welcome(_ string, recovered bool) {
 			r.pid = state{r.account, r.at, r.sid}.pid()
 		}
 	}
-	r.messages = append(r.messages, connected(r.sid, r.pid))
+	from := r.at
+	if recovered {
+		from = cursor
+	}
+	r.messages = append(r.messages, connected(r.sid, r.pid, from))
 }
 
 // Event implements wsroom.ReplaySink.
@@ -165,6 +170,7 @@ func (r *replay) Flush() error {
 			return errEnded
 		}
 	}
+	r.client.tell()
 	for _, m := range r.messages {
 		if !r.client.session.Tell(m) {
 			return errEnded

@@ -98,13 +98,14 @@ func (p *Packet) wellFormed() bool {
 // namesEvent reports whether an array begins with the name of an event, which may be a number, but none that means something to the library itself.
 func namesEvent(data []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()    // of any size
 	_, _ = decoder.Token() // the bracket
 	name, err := decoder.Token()
 	if err != nil {
 		return false
 	}
 	switch name := name.(type) {
-	case float64:
+	case json.Number:
 		return true
 	case string:
 		switch name {

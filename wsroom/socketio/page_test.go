@@ -65,33 +65,33 @@ func receiveAndComeBack(t *testing.T, b *browser, there elsewhere) {
 	in(t, versions, allTransports, func(t *testing.T, version, transport string) {
 		s := expose(t, allowing(there.far))
 		c := b.open(t, view{at: there.far, server: s, version: version, options: "{" + transports[transport] + "}", token: "1"})
-		c.next("connect")
+		c.Next("connect")
 		publishStock(s.server, 1, 20)
-		c.wantEvents(1, 20)
+		c.WantEvents(1, 20)
 		const appointment = `{"id":21,"status":"FINALIZADO","notes":"Observações \"\\ <&> 😀","contact":{"phone":null},"price":"99.9"}`
 		s.publish("2", `{"id":0}`)
 		s.publish("1", appointment)
-		if got := c.next("event"); got.Message != appointment {
+		if got := c.Next("event"); got.Message != appointment {
 			t.Errorf("got %s\nwant %s", got.Message, appointment)
 		}
-		c.do("settled")
-		if got := c.next("settled"); got.Transport != settled[transport] {
+		c.Do("settled")
+		if got := c.Next("settled"); got.Transport != settled[transport] {
 			t.Errorf("transport %q", got.Transport)
 		}
 
 		s.cut()
-		c.next("disconnect")
+		c.Next("disconnect")
 		publishStock(s.server, 22, 40)
 		s.mend()
 		recovers := version == "4.8"
-		if got := c.next("connect"); got.Recovered != recovers {
+		if got := c.Next("connect"); got.Recovered != recovers {
 			t.Fatalf("recovered %v", got.Recovered)
 		}
 		if recovers {
-			c.wantEvents(22, 40)
+			c.WantEvents(22, 40)
 		}
 		publishStock(s.server, 41, 60)
-		c.wantEvents(41, 60)
+		c.WantEvents(41, 60)
 		outcome(t, "Chromium", version, transport, "another origin: 21 events, link cut, back by itself, "+afterCut[recovers]+", 20 more")
 	})
 }
@@ -100,9 +100,9 @@ func connectFromTheOwnOrigin(t *testing.T, b *browser, _ elsewhere) {
 	in(t, outermost, allTransports, func(t *testing.T, version, transport string) {
 		s := expose(t)
 		c := b.open(t, view{at: s.origin, server: s, version: version, options: "{" + transports[transport] + "}", token: "1"})
-		c.next("connect")
+		c.Next("connect")
 		publishStock(s.server, 1, 3)
-		c.wantEvents(1, 3)
+		c.WantEvents(1, 3)
 		outcome(t, "Chromium", version, transport, "the server's own origin, nothing configured: connects")
 	})
 }
@@ -123,8 +123,8 @@ func areKeptOut(t *testing.T, b *browser, there elsewhere) {
 				p := b.open(t, view{at: there.far, sandboxed: c.sandboxed, server: s, version: version, options: "{" + transports[transport] + "}", token: "1"})
 				p.wantRefused()
 				s.wantNobody(http.StatusForbidden, c.origin)
-				p.do("fetch", s.fetching("?EIO=4&transport=polling", `{}`))
-				if got := p.next("fetched", "connect", "event"); got.Message != "TypeError" {
+				p.Do("fetch", s.fetching("?EIO=4&transport=polling", `{}`))
+				if got := p.Next("fetched", "connect", "event"); got.Message != "TypeError" {
 					t.Errorf("the page could read %+v", got)
 				}
 				outcome(t, "Chromium", version, transport, "an origin that is not allowed, "+name+": connect_error, HTTP 403")
@@ -134,7 +134,7 @@ func areKeptOut(t *testing.T, b *browser, there elsewhere) {
 	t.Run("a sandbox where anybody may", func(t *testing.T) {
 		in(t, newest, allTransports, func(t *testing.T, version, transport string) {
 			s := expose(t, allowing("*"))
-			b.open(t, view{at: there.far, sandboxed: true, server: s, version: version, options: "{" + transports[transport] + "}", token: "1"}).next("connect")
+			b.open(t, view{at: there.far, sandboxed: true, server: s, version: version, options: "{" + transports[transport] + "}", token: "1"}).Next("connect")
 			outcome(t, "Chromium", version, transport, "a sandboxed frame, any origin allowed: connects")
 		})
 	})
@@ -144,7 +144,7 @@ func areKeptOut(t *testing.T, b *browser, there elsewhere) {
 func (c *stock) wantRefused() {
 	c.t.Helper()
 	for range 2 {
-		if got := c.next("connect_error", "connect", "event"); got.Kind != "connect_error" || got.Code != "" {
+		if got := c.Next("connect_error", "connect", "event"); got.Kind != "connect_error" || got.Code != "" {
 			c.t.Fatalf("got %+v", got)
 		}
 	}

@@ -1,16 +1,12 @@
 package socketio_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"notifier/wsroom/socketio"
+	"notifier/wsroom/socketio/stocktest"
 )
 
 // versions are the oldest and newest that the field has, and what lies between.
@@ -35,89 +31,16 @@ func outcome(t *testing.T, where, version, transport, what string) {
 	t.Logf("| %s | %s | %s | %s |", where, version, transport, what)
 }
 
-// stock is a stock client in a process of its own: of Node.js, unless something else is said.
+// stock is a stock client in another process, or in a page.
 type stock struct {
-	t     testing.TB
-	stdin io.WriteCloser
-	lines *bufio.Scanner
-}
-
-// seen is what the client has seen.
-type seen struct {
-	Kind, Code, Reason, Transport, ID, Message string
-	Recovered                                  bool
-	Data                                       struct{ ID int }
-	Answer                                     []any
+	*stocktest.Client
+	t testing.TB
 }
 
 func startStock(t testing.TB, s *server, version, transport, token string) *stock {
 	t.Helper()
 	options := fmt.Sprintf(`{%s,"token":%q}`, transports[transport], token)
-	return startClient(t, exec.Command("node", "stocktest/client.mjs", version, options, strings.TrimSuffix(s.url, "/socket.io/")))
-}
-
-// startClient starts the process of a stock client.
-func startClient(t testing.TB, process *exec.Cmd) *stock {
-	t.Helper()
-	process.Stderr = os.Stderr
-	stdin, err := process.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		t.Fatalf("start a stock client (make test installs what it needs): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_, _ = io.Copy(io.Discard, stdout)
-		if err := process.Wait(); err != nil {
-			t.Errorf("stock client: %v", err)
-		}
-	})
-	return &stock{t, stdin, bufio.NewScanner(stdout)}
-}
-
-// next is what the client sees next, of these kinds; others are passed over.
-func (c *stock) next(kinds ...string) seen {
-	c.t.Helper()
-	for c.lines.Scan() {
-		var got seen
-		if err := json.Unmarshal(c.lines.Bytes(), &got); err != nil {
-			c.t.Fatalf("stock client says %q: %v", c.lines.Text(), err)
-		}
-		for _, kind := range kinds {
-			if got.Kind == kind {
-				return got
-			}
-		}
-	}
-	c.t.Fatalf("the stock client ended, waiting for %v", kinds)
-	return seen{}
-}
-
-func (c *stock) do(name string, value ...string) {
-	c.t.Helper()
-	line, err := json.Marshal(map[string]string{"name": name, "value": strings.Join(value, "")})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if _, err := c.stdin.Write(append(line, '\n')); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// wantEvents reads events with these ids, in order and nothing else in between.
-func (c *stock) wantEvents(from, to int) {
-	c.t.Helper()
-	for id := from; id <= to; id++ {
-		if got := c.next("event", "disconnect", "connect"); got.Kind != "event" || got.Data.ID != id {
-			c.t.Fatalf("want event %d, got %+v", id, got)
-		}
-	}
+	return &stock{stocktest.Start(t, version, options, strings.TrimSuffix(s.url, "/socket.io/")), t}
 }
 
 // publishStock publishes events whose ids follow one another.
@@ -134,33 +57,33 @@ func TestStockClientsReceiveAndReconnect(t *testing.T) {
 				t.Parallel()
 				s := listen(t)
 				c := startStock(t, s, version, transport, "Bearer 1")
-				c.next("connect")
+				c.Next("connect")
 				publishStock(s, 1, 50)
-				c.wantEvents(1, 50)
-				c.do("settled")
-				if got := c.next("settled"); got.Transport != settled[transport] {
+				c.WantEvents(1, 50)
+				c.Do("settled")
+				if got := c.Next("settled"); got.Transport != settled[transport] {
 					t.Errorf("transport %q", got.Transport)
 				}
-				c.do("ask")
-				if got := c.next("answer"); len(got.Answer) != 0 {
+				c.Do("ask")
+				if got := c.Next("answer"); len(got.Answer) != 0 {
 					t.Errorf("answer %v", got.Answer)
 				}
-				c.do("binary")
-				c.next("answer")
+				c.Do("binary")
+				c.Next("answer")
 
-				c.do("cut")
-				c.next("disconnect")
+				c.Do("cut")
+				c.Next("disconnect")
 				publishStock(s, 51, 100)
-				c.do("connect")
+				c.Do("connect")
 				recovers := version == "4.8"
-				if got := c.next("connect"); got.Recovered != recovers {
+				if got := c.Next("connect"); got.Recovered != recovers {
 					t.Fatalf("recovered %v", got.Recovered)
 				}
 				if recovers {
-					c.wantEvents(51, 100)
+					c.WantEvents(51, 100)
 				}
 				publishStock(s, 101, 150)
-				c.wantEvents(101, 150)
+				c.WantEvents(101, 150)
 				outcome(t, "Node", version, transport, "50 events, ack, binary, link cut, comes back, "+afterCut[recovers]+", 50 more")
 			})
 		}
@@ -173,18 +96,18 @@ func TestStockClientLosesItsServerAndRecovers(t *testing.T) {
 			t.Parallel()
 			s := listen(t)
 			c := startStock(t, s, "4.8", transport, "1")
-			c.next("connect")
+			c.Next("connect")
 			publishStock(s, 1, 10)
-			c.wantEvents(1, 10)
+			c.WantEvents(1, 10)
 			s.hub.Resync(s.seq, cursorOf(s.seq)) // closes every transport
-			if got := c.next("disconnect"); got.Reason != "transport close" {
+			if got := c.Next("disconnect"); got.Reason != "transport close" {
 				t.Errorf("disconnect %q", got.Reason)
 			}
 			publishStock(s, 11, 20)
-			if got := c.next("connect"); !got.Recovered {
+			if got := c.Next("connect"); !got.Recovered {
 				t.Error("not recovered")
 			}
-			c.wantEvents(11, 20)
+			c.WantEvents(11, 20)
 			outcome(t, "Node", "4.8", transport, "the server ends every transport: back by itself, recovered")
 		})
 	}
@@ -197,12 +120,12 @@ func TestStockClientsHearWhyTheyAreRefused(t *testing.T) {
 				t.Parallel()
 				s := listen(t)
 				c := startStock(t, s, version, transport, "token_expired")
-				if got := c.next("connect_error", "connect"); got.Kind != "connect_error" || got.Code != "token_expired" || got.Message == "" {
+				if got := c.Next("connect_error", "connect"); got.Kind != "connect_error" || got.Code != "token_expired" || got.Message == "" {
 					t.Fatalf("got %+v", got)
 				}
-				c.do("token", "1")
-				c.do("connect")
-				c.next("connect")
+				c.Do("token", "1")
+				c.Do("connect")
+				c.Next("connect")
 				outcome(t, "Node", version, transport, "token expired: connect_error with its code; connects with another")
 			})
 		}
@@ -212,8 +135,8 @@ func TestStockClientsHearWhyTheyAreRefused(t *testing.T) {
 func TestStockClientSeesARefusalAsNestJSGivesIt(t *testing.T) {
 	s := listen(t, configured(func(c *socketio.Config) { c.RefuseByLeaving = true }))
 	c := startStock(t, s, "4.8", "default", "token_invalid")
-	c.next("connect")
-	if got := c.next("disconnect"); got.Reason != "io server disconnect" {
+	c.Next("connect")
+	if got := c.Next("disconnect"); got.Reason != "io server disconnect" {
 		t.Errorf("disconnect %q", got.Reason)
 	}
 }

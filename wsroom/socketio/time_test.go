@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,5 +103,77 @@ func TestWhoLeavesWhileItsTokenIsCheckedMayComeBack(t *testing.T) {
 		synctest.Wait()
 		w.send(`40{"token":"1"}`)
 		w.greeted()
+	})
+}
+
+func TestAfterADisconnectTheSessionStaysAndIsPinged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t)
+		began := time.Now()
+		w, _ := s.join("1")
+		p, _ := s.joinPoll("1")
+		w.send("41")
+		p.post(200, "41")
+		wantAfter(t, p.held(), began, 25*time.Second, "2")
+		w.want("2")
+		if stats := s.hub.Stats(); stats.Waiting != 2 || stats.Members != 0 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
+func TestAConnectIsWaitedForFortyFiveSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := listenPipes(t, configured(func(c *socketio.Config) { c.PingInterval = time.Hour })).connect("")
+		began := time.Now()
+		w.wantClose(4401, "token_missing")
+		if got := time.Since(began); got != 45*time.Second {
+			t.Errorf("after %v", got)
+		}
+	})
+}
+
+func TestAWebSocketThatDoesNotReadIsGivenUp(t *testing.T) {
+	impatient := configured(func(c *socketio.Config) { c.PingInterval, c.PingTimeout = 3*time.Second, time.Second })
+	cases := map[string]struct {
+		opts   []option
+		events int
+		after  time.Duration
+		closed string
+	}{
+		"it has ten seconds for what is written":  {nil, 1, 10 * time.Second, "closed 1006"},
+		"one, if it is evicted":                   {[]option{small(5, 1<<20)}, 10, time.Second, "closed 4408"},
+		"a ping that waits behind does not count": {[]option{impatient}, 1, 10 * time.Second, "closed 1006"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := listenPipes(t, c.opts...)
+				s.join("1")
+				for range c.events {
+					s.publish("1", `{"id":1}`)
+					synctest.Wait() // the first is being written
+				}
+				s.stays(time.Now(), c.after)
+				if got := s.counts.get(c.closed); got != 1 {
+					t.Errorf("counted %d", got)
+				}
+			})
+		})
+	}
+}
+
+func TestAWebSocketThatDoesNotAnswerTheCloseIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := listenPipes(t)
+		conn, reads := s.raw("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+		go func() { _, _ = reads.WriteTo(io.Discard) }() // it reads, and says nothing
+		synctest.Wait()
+		began := time.Now()
+		if _, err := conn.Write([]byte("\x81\x81\x00\x00\x00\x002")); err != nil { // a ping, which is not a client's to send
+			t.Fatal(err)
+		}
+		s.stays(began, 2*time.Second)
 	})
 }

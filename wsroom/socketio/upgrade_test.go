@@ -64,9 +64,11 @@ func TestASecondWebSocketIsTurnedAwayAndTheFirstUnharmed(t *testing.T) {
 	p, _ := listen(t).joinPoll("1")
 	w := p.dialProbe()
 	for _, when := range []string{"during the probe", "after the upgrade"} {
-		if _, status, err := p.dialWire(p.sid()); err == nil || status != 400 {
-			t.Errorf("%s: %v", when, err)
+		second, _, err := p.dialWire(p.sid())
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
 		}
+		second.wantClose(1008, "protocol_violated")
 		if when == "during the probe" {
 			w.send("2probe")
 			w.want("3probe")

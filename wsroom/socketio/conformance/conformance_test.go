@@ -90,6 +90,7 @@ func TestRawFrames(t *testing.T) {
 		{"engine: no pong", "/engine.io/", []string{"<2", "<closed"}},
 		{"engine: goodbye", "/engine.io/", []string{">1", "<closed"}},
 		{"connect", "/socket.io/", []string{">40", "<40{", `<42["auth",{}]`}},
+		{"no connect", "/socket.io/", []string{"<2", ">3", "<2", ">3", "<2", ">3", "<2", ">3", "<closed"}},
 		{"connect with a payload", "/socket.io/", []string{`>40{"token":"123"}`, "<40{", `<42["auth",{"token":"123"}]`}},
 		{"custom", "/socket.io/", []string{`>40/custom,{"token":"abc"}`, "<40/custom,{", `<42/custom,["auth",{"token":"abc"}]`}},
 		{"unknown", "/socket.io/", []string{">40/random", `<44/random,{"message":"Invalid namespace"}`}},

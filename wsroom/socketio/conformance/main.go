@@ -77,13 +77,15 @@ func listen(ctx context.Context, port string) ([]net.Listener, error) {
 
 // newHandler serves both paths, with the times and limits that the suites expect.
 func newHandler(hub *wsroom.Hub) http.Handler {
-	config := engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayload: 1_000_000}
+	anyPage, _ := wsroom.ParseOrigins([]string{"*"}) // the suites also run in a browser; "*" is a pattern
+	config := engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayload: 1_000_000, Origins: anyPage}
 	none := wsroom.NewProtocol("conformance", nil, nil) // nobody joins a room
 	mux := http.NewServeMux()
 	mux.Handle("/engine.io/", engineio.NewServer(hub, none, config, func(s *engineio.Session, _ *http.Request) engineio.Application {
 		return echo{s}
 	}))
 	mux.Handle("/socket.io/", engineio.NewServer(hub, none, config, func(s *engineio.Session, _ *http.Request) engineio.Application {
+		s.Expect(connectTimeout)
 		return &client{session: s, namespaces: make(map[string]bool)}
 	}))
 	return mux

@@ -15,7 +15,8 @@ const (
 	probeTime  = 100 * time.Millisecond // for the packet that completes an upgrade, before a GET is answered without it
 )
 
-// poll is a session's transport while it has no WebSocket: the receiver of its member. Its lock is a leaf: nothing else is called under it.
+// poll is a session's transport while it has no WebSocket: the receiver of its member. Its lock is a leaf: nothing else is called under it, but to set the
+// deadline of a connection.
 type poll struct {
 	session *Session
 
@@ -28,6 +29,11 @@ type poll struct {
 	gone     bool          // the session is over for whoever comes
 	told     chan struct{} // closed when a client is told of the end
 	toldOnce bool
+	busy     int           // requests that are held or being answered
+	quiet    chan struct{} // closed when none is any more; nil: nobody waits for that
+	given    string        // the cursor of what the last answer brought
+	ending   bool          // the member has its reason
+	waits    []*deadline   // of requests under way
 }
 
 // get is one GET.
@@ -35,6 +41,7 @@ type get struct {
 	wake    chan struct{} // one slot
 	done    chan struct{} // closed when it is over
 	patient bool          // it came when a WebSocket was there already
+	excused bool          // to be answered whether there is anything or not
 }
 
 // Wake implements wsroom.Receiver.
@@ -44,14 +51,19 @@ func (p *poll) Wake() {
 	p.nudge()
 }
 
-// GiveUp implements wsroom.Receiver. An answer under way has its own deadline.
+// GiveUp implements wsroom.Receiver. What there is to give up is seen to in Ending, which follows.
 func (p *poll) GiveUp() {}
 
-// Ending implements wsroom.EndingReceiver: nobody may be there to see it.
+// Ending implements wsroom.EndingReceiver: nobody may be there to see it. Requests under way get no more time than there is for the next GET: a client that
+// does not send what it announced, or does not take what it asked for, would hold up more than its session.
 func (p *poll) Ending(reason *wsroom.Ending) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gone = p.gone || linger(reason) == 0
+	p.ending = true
+	for _, d := range p.waits {
+		d.within(lingerTime)
+	}
 	p.nudge()
 	go p.session.seeOut(p, reason)
 }
@@ -88,6 +100,7 @@ func (p *poll) hold() (g *get, gone, twice bool) {
 		return nil, false, true
 	}
 	p.get = &get{wake: make(chan struct{}, 1), done: make(chan struct{}), patient: p.probing}
+	p.busy++
 	return p.get, false, false
 }
 
@@ -113,7 +126,7 @@ func (p *poll) tell() {
 // openPolling begins a session. Its id is published when all of it is there.
 func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 	s := srv.newSession(r)
-	s.sid = NewID()
+	s.sid = srv.newID()
 	p := &poll{session: s, told: make(chan struct{})}
 	s.poll = p
 	if err := srv.hub.Attach(&s.member, srv.protocol, p); err != nil {
@@ -123,7 +136,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 	s.start()
 	srv.table.put(s)
 	body := srv.appendOpen(nil, s.sid, true)
-	if err := answer(w, string(body)); err != nil {
+	if err := p.answer(w, string(body)); err != nil {
 		s.End(wsroom.Lost, err)
 	}
 }
@@ -144,6 +157,7 @@ func (s *Session) seeOut(p *poll, reason *wsroom.Ending) {
 	s.member.Retire()
 	s.cutProbe()
 	s.work.Wait()
+	s.probes.Wait()
 	s.report(polling, reason.Close, reason.Code)
 	s.member.Leave()
 }

@@ -18,12 +18,15 @@ var (
 	errNotUTF8   = errors.New("the payload is not UTF-8")
 )
 
-// What one GET takes along, and how long the client may take to receive it.
+// What one GET takes along, and how long the client may take to receive it. Clients in Python give up on a payload of more than 16 packets.
 const (
-	answerMessages = 256
+	answerMessages = 16
 	answerBytes    = 64 << 10
 	answerTimeout  = 10 * time.Second
 )
+
+// payloadTimeout is how long a client may take to send a POST.
+const payloadTimeout = 10 * time.Second
 
 // arrive is the beginning of every request of a session: it is a sign of life, unless it comes too late.
 func (s *Session) arrive() {
@@ -46,14 +49,12 @@ func (s *Session) serveGet(w http.ResponseWriter, r *http.Request, p *poll) {
 		badRequest.send(w)
 		return
 	}
-	// The server's time for reading a request is over long before a held one is: it would be taken for the client's departure.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // not supported: then there was none
-	dst := make([]*wsroom.Message, 0, answerMessages)
+	defer p.served()
 	for {
-		messages, ending := s.member.Take(dst, answerBytes)
+		next, ending := s.takePayload()
 		switch {
-		case len(messages) > 0:
-			s.deliver(w, r, p, g, messages)
+		case next.body != "":
+			s.deliver(w, r, p, g, next)
 			return
 		case ending != nil:
 			s.tellEnd(w, p, g, ending)
@@ -67,27 +68,44 @@ func (s *Session) serveGet(w http.ResponseWriter, r *http.Request, p *poll) {
 	}
 }
 
-// deliver answers with messages. What cannot be written is lost with the session: the client comes back and has it replayed.
-func (s *Session) deliver(w http.ResponseWriter, r *http.Request, p *poll, g *get, messages []*wsroom.Message) {
-	body := string(appendPayload(nil, messages))
-	events := 0
+// payload is what an answer consists of.
+type payload struct {
+	body   string // "": nothing
+	events int
+	cursor string // the last in it
+}
+
+// takePayload takes what is there for the next answer. The room for the messages is gone when it returns: most GETs wait, and many at the same time.
+func (s *Session) takePayload() (next payload, ending *wsroom.Ending) {
+	var room [answerMessages]*wsroom.Message
+	messages, ending := s.member.Take(room[:0], answerBytes)
 	for _, m := range messages {
 		if m.Seq() != 0 {
-			events++
+			next.events++
+		}
+		if m.Cursor() != "" {
+			next.cursor = m.Cursor()
 		}
 	}
+	next.body = string(appendPayload(nil, messages))
+	return next, ending
+}
+
+// deliver answers with messages. What cannot be written is lost with the session: the client comes back and has it replayed.
+func (s *Session) deliver(w http.ResponseWriter, r *http.Request, p *poll, g *get, next payload) {
 	s.member.Rest()
+	p.give(next.cursor)
 	p.release(g)
 	err := r.Context().Err()
 	if err == nil {
-		err = answer(w, body)
+		err = p.answer(w, next.body)
 	}
 	if err != nil {
 		s.End(wsroom.Lost, fmt.Errorf("answer poll: %w", err))
 		return
 	}
-	if events > 0 {
-		s.server.Metrics.Delivered(s.server.protocol.Name(), events)
+	if next.events > 0 {
+		s.server.Metrics.Delivered(s.server.protocol.Name(), next.events)
 	}
 }
 
@@ -99,21 +117,21 @@ func (s *Session) tellEnd(w http.ResponseWriter, p *poll, g *get, ending *wsroom
 	if ending == Left {
 		kind = Noop
 	}
-	_ = answer(w, string(kind)) // it is over in any case
+	_ = p.answer(w, string(kind)) // it is over in any case
 }
 
 // wait has nothing to answer with and waits: until it is worth a look, or there is something else to answer with.
 func (s *Session) wait(r *http.Request, p *poll, g *get) (instead func(http.ResponseWriter)) {
 	p.mu.Lock()
-	upgraded, answered := p.upgraded, p.answered
+	upgraded, answered, excused := p.upgraded, p.answered, g.excused
 	p.mu.Unlock()
 	var patience <-chan time.Time
 	switch {
 	case upgraded:
 		return unknownSession.send
-	case answered && !g.patient:
+	case excused, answered && !g.patient:
 		return func(w http.ResponseWriter) {
-			_ = answer(w, string(Noop)) // the client is changing over: it may not be listening any more
+			_ = p.answer(w, string(Noop)) // the client is changing over: it may not be listening any more
 		}
 	case answered:
 		timer := time.NewTimer(probeTime)
@@ -143,7 +161,8 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, p *poll) {
 		badRequest.send(w)
 		return
 	}
-	payload, refused, err := s.readPayload(w, r)
+	defer p.served()
+	payload, refused, err := s.readPayload(w, r, p)
 	if err != nil {
 		p.posted()
 		refused.send(w)
@@ -154,11 +173,11 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, p *poll) {
 		s.End(reason, cause)
 	}
 	p.posted()
-	if reason != nil && reason != Left {
+	if ended := s.member.Ended(); ended != nil && linger(ended) == 0 { // of another end the client shall hear by its GET, and not by an error
 		badRequest.send(w)
 		return
 	}
-	_ = answer(w, "ok") // its packets are carried out, whether it hears of it or not
+	_ = p.answer(w, "ok") // its packets are carried out, whether it hears of it or not
 }
 
 // post begins a POST, if there is no other.
@@ -168,7 +187,9 @@ func (p *poll) post() (gone, twice bool) {
 	if p.gone || p.upgraded {
 		return true, false
 	}
-	twice = p.posting
+	if twice = p.posting; !twice {
+		p.busy++
+	}
 	p.posting = true
 	return false, twice
 }
@@ -180,8 +201,10 @@ func (p *poll) posted() {
 }
 
 // readPayload ends the session if the payload is not to be had, or too large.
-func (s *Session) readPayload(w http.ResponseWriter, r *http.Request) ([]byte, refusal, error) {
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.server.MaxPayload)))
+func (s *Session) readPayload(w http.ResponseWriter, r *http.Request, p *poll) ([]byte, refusal, error) {
+	wait := p.await(payloadTimeout, http.NewResponseController(w).SetReadDeadline)
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.readLimit())))
+	p.awaited(wait, err)
 	var tooBig *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooBig):
@@ -197,7 +220,7 @@ func (s *Session) readPayload(w http.ResponseWriter, r *http.Request) ([]byte, r
 	return payload, refusal{}, nil
 }
 
-// receivePayload carries out the packets of a payload, up to the first that ends the session.
+// receivePayload carries out the packets of a payload, up to the first that ends the session, or for as long as nothing else does.
 func (s *Session) receivePayload(payload []byte) (reason *wsroom.Ending, cause error) {
 	for more := true; more; {
 		var packet Packet
@@ -211,25 +234,30 @@ func (s *Session) receivePayload(payload []byte) (reason *wsroom.Ending, cause e
 		if reason, cause := s.received(packet); reason != nil {
 			return reason, cause
 		}
-		if ended := s.member.Ended(); ended != nil {
-			return ended, nil
+		if s.member.Ended() != nil {
+			return nil, nil
 		}
 	}
 	return nil, nil
+}
+
+// answer is answer for a request of the session.
+func (p *poll) answer(w http.ResponseWriter, body string) error {
+	wait := p.await(answerTimeout, http.NewResponseController(w).SetWriteDeadline)
+	err := answer(w, body)
+	p.awaited(wait, err)
+	return err
 }
 
 // answer writes a whole response and sees it on its way.
 func answer(w http.ResponseWriter, body string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(answerTimeout)) // not supported: then the server's own has to do
 	if _, err := io.WriteString(w, body); err != nil {
 		return err
 	}
-	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	_ = control.SetWriteDeadline(time.Time{})
 	return nil
 }

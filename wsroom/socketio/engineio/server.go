@@ -16,9 +16,11 @@ type Config struct {
 	UpgradeTimeout time.Duration // 10 s from the WebSocket's handshake to the packet that completes the upgrade
 	CursorRefresh  time.Duration // how often an idle member's cursor is refreshed; 0: never
 	MaxPayload     int           // 1,000,000 bytes of one WebSocket message or one POST
+	MaxGreeting    int           // the same before the application trusts the session; MaxPayload
 	FrameBurst     float32       // 100 frames, packets or requests of a client at once
 	FrameRate      float32       // and then 20 a second
 	Origins        wsroom.Origins
+	Peers          Peers // nil: this daemon is alone
 	Logger         *slog.Logger
 	Metrics        wsroom.Metrics // of connections: Closed, and Delivered by long-polling
 }
@@ -38,6 +40,7 @@ type Server struct {
 	protocol *wsroom.Protocol
 	open     func(*Session, *http.Request) Application
 	table    table
+	relay    relay
 	began    time.Time
 }
 
@@ -55,8 +58,14 @@ func NewServer(hub *wsroom.Hub, protocol *wsroom.Protocol, cfg Config, open func
 	if cfg.MaxPayload <= 0 {
 		cfg.MaxPayload = 1_000_000
 	}
+	if cfg.MaxGreeting <= 0 || cfg.MaxGreeting > cfg.MaxPayload {
+		cfg.MaxGreeting = cfg.MaxPayload
+	}
 	if cfg.FrameBurst <= 0 {
 		cfg.FrameBurst, cfg.FrameRate = 100, 20
+	}
+	if cfg.Peers == nil {
+		cfg.Peers = alone{}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -113,10 +122,15 @@ const (
 // serveSession is for requests that name a session.
 func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, transport string, upgrade bool) {
 	s, p := srv.table.get(sid)
+	owner, foreign := srv.ownerOf(sid)
 	switch {
+	case s == nil && upgrade && srv.table.hasUpgraded(sid):
+		srv.turnAway(w, r)
+	case foreign:
+		srv.serveForeign(w, r, owner, sid, transport, upgrade)
 	case s == nil:
 		unknownSession.send(w)
-	case upgrade != (transport == webSocket):
+	case upgrade != (transport == webSocket), r.URL.Query().Get("EIO") != "4":
 		badRequest.send(w)
 	case upgrade:
 		s.probe(w, r, p)

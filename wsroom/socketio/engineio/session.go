@@ -28,18 +28,20 @@ type Session struct {
 	app    Application
 	member wsroom.Member
 	writer wsroom.Writer  // of the WebSocket
-	work   sync.WaitGroup // the application's, and a probe's
-	inbox  sync.Mutex     // one message at a time
+	work   sync.WaitGroup // the application's
+	probes sync.WaitGroup
+	inbox  sync.Mutex // one message at a time
 
 	mu      sync.Mutex
 	conn    *socket.Conn // nil while polling
-	probed  *socket.Conn // that wants to be it
+	probed  cutter       // that wants to be it
 	poll    *poll        // nil on a WebSocket
-	sid     string       // while polling
+	sid     string       // "" for what began as a WebSocket
 	timer   *time.Timer
 	closed  bool  // nothing new is started
 	leaving bool  // seeOut is at work: no upgrade any more
 	heard   bool  // requests came, while polling
+	trusted bool  // see Trust
 	job     *job  // what Go runs
 	cause   error // of the ending, for the log
 	remote  string
@@ -125,6 +127,31 @@ func (s *Session) Expect(within time.Duration) {
 		s.due.AuthBy = s.server.now() + within
 	}
 	s.rearm()
+}
+
+// Trust lets the client send messages of MaxPayload bytes from now on: it has said who it is.
+func (s *Session) Trust() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trusted = true
+	if s.conn != nil {
+		s.conn.SetReadLimit(s.limit())
+	}
+}
+
+// limit is how many bytes a message may have. Under mu.
+func (s *Session) limit() int {
+	if s.trusted {
+		return s.server.MaxPayload
+	}
+	return s.server.MaxGreeting
+}
+
+// readLimit is limit.
+func (s *Session) readLimit() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit()
 }
 
 // Expire ends the session at this instant.

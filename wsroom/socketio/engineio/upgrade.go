@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"notifier/wsroom"
 	"notifier/wsroom/socket"
 )
 
@@ -17,15 +18,15 @@ const (
 // probe takes a WebSocket that wants to take over a session. Until it has, it does not matter: when it fails, the session goes on polling. There is one
 // at a time; another is turned away, and the first is unharmed.
 func (s *Session) probe(w http.ResponseWriter, r *http.Request, p *poll) {
-	p.mu.Lock()
-	refused := p.gone || p.upgraded || p.probing
-	p.probing = true
-	p.mu.Unlock()
-	if refused {
+	switch gone, taken := p.beginProbe(); {
+	case gone:
 		badRequest.send(w)
 		return
+	case taken:
+		s.server.turnAway(w, r)
+		return
 	}
-	conn, err := socket.Upgrade(w, r, s.options(s.server.MaxPayload))
+	conn, err := socket.Upgrade(w, r, s.options())
 	if err != nil {
 		s.server.refused(r, err)
 		p.probeFailed()
@@ -40,13 +41,40 @@ func (s *Session) probe(w http.ResponseWriter, r *http.Request, p *poll) {
 		return
 	}
 	s.probed = conn
-	s.work.Go(func() { s.handOver(conn, p) })
+	s.probes.Go(func() { s.handOver(conn, p) })
+}
+
+// beginProbe begins a probe, if there is no other.
+func (p *poll) beginProbe() (gone, taken bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone || p.upgraded || p.probing {
+		return p.gone, true
+	}
+	p.probing = true
+	return false, false
+}
+
+// turnAway closes a WebSocket for a session that has one. It is let in before that, because a refusal is an error to its client, and this none.
+func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request) {
+	conn, err := socket.Upgrade(w, r, socket.Options{})
+	if err != nil {
+		srv.refused(r, err)
+		return
+	}
+	reason := wsroom.ProtocolViolated
+	conn.Finish(reason.Close, socket.AppendClose(nil, reason.Close, reason.Code))
+	conn.Discard()
+	conn.Close()
 }
 
 // handOver carries the probe through, and has the reader go on if it succeeds.
 func (s *Session) handOver(conn *socket.Conn, p *poll) {
 	timer := time.AfterFunc(s.server.UpgradeTimeout, conn.Cut)
-	completed := p.converse(conn)
+	completed := converse(conn, func() error {
+		p.probeAnswered()
+		return nil
+	})
 	if !timer.Stop() || !completed || !s.change(conn, p) {
 		p.probeFailed()
 		s.mu.Lock()
@@ -65,8 +93,8 @@ func (s *Session) handOver(conn *socket.Conn, p *poll) {
 	}()
 }
 
-// converse answers the probe and reports whether the client has completed the upgrade.
-func (p *poll) converse(conn *socket.Conn) bool {
+// converse answers the probe, with what is to be done when it is answered, and reports whether the client has completed the upgrade.
+func converse(conn *socket.Conn, answered func() error) bool {
 	asked := false
 	for conn.Wait() == nil {
 		for {
@@ -77,10 +105,9 @@ func (p *poll) converse(conn *socket.Conn) bool {
 			case message == nil:
 			case !asked && string(message) == probeAsked:
 				asked = true
-				if conn.Write(socket.AppendText(nil, []byte(probeAnswered))) != nil {
+				if conn.Write(socket.AppendText(nil, []byte(probeAnswered))) != nil || answered() != nil {
 					return false
 				}
-				p.probeAnswered()
 			case asked && string(message) == probeDone:
 				return true
 			default:
@@ -126,7 +153,7 @@ func (s *Session) change(conn *socket.Conn, p *poll) bool {
 	}
 	s.take(conn)
 	s.poll, s.probed = nil, nil
-	s.server.table.remove(s.sid)
+	s.server.table.upgrade(s.sid)
 	s.member.Switch(&s.writer)
 	return true
 }

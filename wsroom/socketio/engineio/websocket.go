@@ -16,7 +16,7 @@ var errEnded = errors.New("session ended")
 // openWebSocket begins a session that never polls.
 func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	s := srv.newSession(r)
-	conn, err := socket.Upgrade(w, r, s.options(srv.MaxPayload))
+	conn, err := socket.Upgrade(w, r, s.options())
 	if err != nil {
 		srv.refused(r, err)
 		return
@@ -29,7 +29,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.start()
-	s.member.Tell(wsroom.NewMessage(srv.appendOpen(nil, NewID(), false)))
+	s.member.Tell(wsroom.NewMessage(srv.appendOpen(nil, srv.newID(), false)))
 	go s.read() // so that the goroutine of net/http, whose stack has grown, ends
 }
 
@@ -37,13 +37,14 @@ func (srv *Server) refused(r *http.Request, err error) {
 	srv.Logger.Debug("handshake_refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
 }
 
-func (s *Session) options(limit int) socket.Options {
-	return socket.Options{ReadLimit: limit, OnFrame: s.fits, OnPing: s.pinged}
+func (s *Session) options() socket.Options {
+	return socket.Options{ReadLimit: s.server.MaxGreeting, OnFrame: s.fits, OnPing: s.pinged}
 }
 
 // take makes the connection the session's.
 func (s *Session) take(conn *socket.Conn) {
 	s.conn = conn
+	conn.SetReadLimit(s.limit())
 	s.writer.Member, s.writer.Conn, s.writer.Finish = &s.member, conn, s.finish
 }
 
@@ -142,6 +143,7 @@ func (s *Session) leave(readErr error) {
 	s.conn.Close()
 	s.work.Wait()
 	s.writer.Wait()
+	s.server.table.left(s.sid)
 
 	code, name := 1006, wsroom.Lost.Code
 	var closed socket.ClosedError
