@@ -19,6 +19,7 @@ import (
 	"notifier/auth"
 	"notifier/notifier"
 	"notifier/wsroom"
+	"notifier/wsroom/socketio/engineio"
 )
 
 const (
@@ -46,6 +47,8 @@ type daemon struct {
 	releaser  *notifier.Releaser
 	retention *notifier.Retention
 	watch     *notifier.Watch
+	socketIO  *engineio.Server
+	peers     *peers // nil: alone
 
 	public, admin         *http.Server
 	publicAddr, adminAddr net.Listener
@@ -59,6 +62,11 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	if err := d.connectParts(ctx); err != nil {
 		return nil, err
 	}
+	var err error
+	if d.peers, err = newPeers(ctx, settings, d.enlist, d.metrics, log); err != nil {
+		d.pool.Close()
+		return nil, err
+	}
 	if site == nil {
 		site = http.NotFoundHandler()
 	}
@@ -69,6 +77,7 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	d.public = d.server(mux)
 	d.admin = d.server(d.adminHandler())
 	if err := d.listen(ctx); err != nil {
+		d.peers.close()
 		d.pool.Close()
 		return nil, err
 	}
@@ -109,6 +118,11 @@ func (d *daemon) connectParts(ctx context.Context) error {
 	return nil
 }
 
+// enlist is for newPeers.
+func (d *daemon) enlist(self notifier.Daemon, address func(local net.Addr) string) roster {
+	return notifier.NewRegistry(d.pool, self, address, d.metrics, d.log)
+}
+
 func (d *daemon) socketHandler() http.Handler {
 	s := d.settings
 	return wsroom.NewHandler(d.hub, tokens{d.verifier}, d.replays, wsroom.HandlerConfig{
@@ -147,10 +161,14 @@ func (d *daemon) run(ctx context.Context) error {
 	} {
 		group.Go(func() error { return part(working) })
 	}
+	if d.peers != nil {
+		group.Go(func() error { return d.peers.run(working) })
+	}
 	group.Go(func() error { return serveHTTP(d.public, d.publicAddr) })
 	group.Go(func() error { return serveHTTP(d.admin, d.adminAddr) })
 	d.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", d.publicAddr.Addr().String()),
-		slog.String("admin_addr", d.adminAddr.Addr().String()), slog.String("database", redactDSN(d.settings.databaseURL)))
+		slog.String("admin_addr", d.adminAddr.Addr().String()), slog.String("peer_addr", d.peers.listensOn()),
+		slog.String("database", redactDSN(d.settings.databaseURL)))
 
 	select {
 	case <-ctx.Done():
@@ -161,15 +179,19 @@ func (d *daemon) run(ctx context.Context) error {
 	return errors.Join(group.Wait(), err)
 }
 
-// shutDown in stages: not ready; no new connections; every socket told to come back, while events still flow;
-// then the admin address. The feed ends last, with its context.
+// shutDown in stages: not ready; nobody new; who polls told to come back, and then the address closed; every socket told
+// to come back, while events still flow; then the admin address. The feed ends last, with its context.
 func (d *daemon) shutDown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), d.settings.drain+drainGrace, errDrainTimeout)
 	defer cancel()
 	d.draining.Store(true)
 	d.log.LogAttrs(ctx, slog.LevelInfo, "draining", slog.Int("connections", d.hub.Stats().Members), slog.Duration("over", d.settings.drain))
 	public := make(chan error, 1)
-	go func() { public <- d.public.Shutdown(ctx) }() // closes the address at once, then waits for requests
+	d.hub.Refuse()
+	go func() {
+		d.socketIO.Drain(ctx)            // who polls has to come by this address to be told
+		public <- d.public.Shutdown(ctx) // closes the address at once, then waits for requests
+	}()
 	if err := d.hub.Drain(ctx, d.settings.drain); err != nil {
 		d.log.LogAttrs(ctx, slog.LevelWarn, "drain_incomplete", slog.Any("error", err))
 	}

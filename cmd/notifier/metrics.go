@@ -16,50 +16,57 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	events      *prometheus.CounterVec
-	tombstones  prometheus.Counter
-	delay       prometheus.Histogram
-	pumpTime    prometheus.Histogram
-	bells       *prometheus.CounterVec
-	listenerUp  prometheus.Gauge
-	reconnects  prometheus.Counter
-	releases    *prometheus.CounterVec
-	log         logGauges
-	pruned      prometheus.Counter
-	deliveries  *prometheus.CounterVec
-	evictions   *prometheus.CounterVec
-	closes      *prometheus.CounterVec
-	replays     *prometheus.CounterVec
-	keyFetches  *prometheus.CounterVec
-	connections *prometheus.Desc
-	rooms       *prometheus.Desc
+	events              *prometheus.CounterVec
+	tombstones          prometheus.Counter
+	delay               prometheus.Histogram
+	pumpTime            prometheus.Histogram
+	bells               *prometheus.CounterVec
+	listenerUp          prometheus.Gauge
+	reconnects          prometheus.Counter
+	releases            *prometheus.CounterVec
+	log                 logGauges
+	pruned              prometheus.Counter
+	deliveries          *prometheus.CounterVec
+	evictions           *prometheus.CounterVec
+	closes              *prometheus.CounterVec
+	emitted             prometheus.Counter
+	replays             *prometheus.CounterVec
+	peers               prometheus.Gauge
+	peerRequests, moves *prometheus.CounterVec
+	keyFetches          *prometheus.CounterVec
+	connections         *prometheus.Desc
+	rooms               *prometheus.Desc
 }
 
 const metricsPrefix = "notifier_"
 
 func newMetrics() *metrics {
 	m := &metrics{
-		registry:    prometheus.NewRegistry(),
-		events:      counters("events_total", "Events read from the log: delivered to members here, or nobody.", "outcome"),
-		tombstones:  counter("tombstones_total", "Events sent without the appointment's data: gone, moved, or not loaded."),
-		delay:       histogram("commit_to_delivery_seconds", "From the change of the row to the members' queues."),
-		pumpTime:    histogram("pump_seconds", "Duration of one call of notifier.pump."),
-		bells:       counters("bells_total", "Notifications heard: ok, event (another daemon's pump) or garbage.", "outcome"),
-		listenerUp:  prometheus.NewGauge(prometheus.GaugeOpts{Name: metricsPrefix + "listener_up", Help: "1 while the bells are heard."}),
-		reconnects:  counter("listener_reconnects_total", "Times that the listening connection was lost."),
-		releases:    counters("releases_total", "Effects settled (released, was_free, guarded, gone), and passes that failed.", "outcome"),
-		log:         newLogGauges(),
-		pruned:      counter("pruned_events_total", "Events removed by the retention."),
-		deliveries:  counters("deliveries_total", "Events written to connections.", "protocol"),
-		evictions:   counters("evictions_total", "Members evicted because a limit of their queue was reached.", "cause"),
-		closes:      counters("closes_total", "Connections ended, by close code.", "code"),
-		replays:     counters("replays_total", "Answers to a client's cursor.", "outcome"),
-		keyFetches:  counters("jwks_fetches_total", "Fetches of the JWKS: ok or failed.", "outcome"),
-		connections: prometheus.NewDesc(metricsPrefix+"connections", "Connections open now.", []string{"protocol"}, nil),
-		rooms:       prometheus.NewDesc(metricsPrefix+"rooms", "Accounts with a connection here.", nil, nil),
+		registry:     prometheus.NewRegistry(),
+		events:       counters("events_total", "Events read from the log: delivered to members here, or nobody.", "outcome"),
+		tombstones:   counter("tombstones_total", "Events sent without the appointment's data: gone, moved, or not loaded."),
+		delay:        histogram("commit_to_delivery_seconds", "From the change of the row to the members' queues."),
+		pumpTime:     histogram("pump_seconds", "Duration of one call of notifier.pump."),
+		bells:        counters("bells_total", "Notifications heard: ok, event (another daemon's pump) or garbage.", "outcome"),
+		listenerUp:   prometheus.NewGauge(prometheus.GaugeOpts{Name: metricsPrefix + "listener_up", Help: "1 while the bells are heard."}),
+		reconnects:   counter("listener_reconnects_total", "Times that the listening connection was lost."),
+		releases:     counters("releases_total", "Effects settled (released, was_free, guarded, gone), and passes that failed.", "outcome"),
+		log:          newLogGauges(),
+		pruned:       counter("pruned_events_total", "Events removed by the retention."),
+		deliveries:   counters("deliveries_total", "Events written to connections.", "protocol"),
+		evictions:    counters("evictions_total", "Members evicted because a limit of their queue was reached.", "cause"),
+		closes:       counters("closes_total", "Connections ended, by close code.", "code"),
+		emitted:      counter("client_events_dropped_total", "Events that Socket.IO clients emitted: nobody listens to them."),
+		replays:      counters("replays_total", "Answers to a client's cursor.", "outcome"),
+		peers:        prometheus.NewGauge(prometheus.GaugeOpts{Name: metricsPrefix + "peers", Help: "Other daemons on this database."}),
+		peerRequests: counters("peer_requests_total", "Requests for other daemons: passed_on, unreachable, or unknown (gone).", "outcome"),
+		moves:        counters("sessions_moved_total", "Upgrades here of sessions of other daemons: moved, refused or failed.", "outcome"),
+		keyFetches:   counters("jwks_fetches_total", "Fetches of the JWKS: ok or failed.", "outcome"),
+		connections:  prometheus.NewDesc(metricsPrefix+"connections", "Connections open now.", []string{"protocol"}, nil),
+		rooms:        prometheus.NewDesc(metricsPrefix+"rooms", "Accounts with a connection here.", nil, nil),
 	}
 	m.registry.MustRegister(m.events, m.tombstones, m.delay, m.pumpTime, m.bells, m.listenerUp, m.reconnects, m.releases,
-		m.pruned, m.deliveries, m.evictions, m.closes, m.replays, m.keyFetches,
+		m.pruned, m.deliveries, m.evictions, m.closes, m.emitted, m.replays, m.peers, m.peerRequests, m.moves, m.keyFetches,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildGauge())
 	m.log.register(m.registry)
 	return m
@@ -100,6 +107,7 @@ func (m *metrics) Tombstone()                       { m.tombstones.Inc() }
 func (m *metrics) Delay(d time.Duration)            { m.delay.Observe(d.Seconds()) }
 func (m *metrics) Released(outcome string)          { m.releases.WithLabelValues(outcome).Inc() }
 func (m *metrics) Pruned(events int)                { m.pruned.Add(float64(events)) }
+func (m *metrics) Peers(daemons int)                { m.peers.Set(float64(daemons)) }
 func (m *metrics) ListenerUp(up bool) {
 	if up {
 		m.listenerUp.Set(1)
@@ -117,6 +125,7 @@ func (m *metrics) Delivered(protocol string, n int) {
 }
 func (m *metrics) Evicted(cause string)    { m.evictions.WithLabelValues(cause).Inc() }
 func (m *metrics) Closed(code int)         { m.closes.WithLabelValues(strconv.Itoa(code)).Inc() }
+func (m *metrics) ClientEventDropped()     { m.emitted.Inc() }
 func (m *metrics) Replayed(outcome string) { m.replays.WithLabelValues(outcome).Inc() }
 
 // KeysRefreshed is the event of package auth.

@@ -66,7 +66,7 @@ func (w *world) newNode(ctx context.Context, i int) (*node, error) {
 		return dialer.DialContext(ctx, "tcp", n.addr())
 	})
 	n.args = append([]string{
-		"--database-url", pool, "--direct-url", direct, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--drain", "2s",
+		"--database-url", pool, "--direct-url", direct, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--peer-addr", "127.0.0.1:0", "--drain", "2s",
 		"--log-level", "debug", "--log-format", "json", "--ping-interval", screenPing.String(), "--ping-timeout", w.pingTimeout.String(),
 	}, w.identity()...)
 	n.args = append(n.args, w.plan.flags...)

@@ -82,7 +82,7 @@ type process struct {
 func serve(t testing.TB, db *pgtest.DB, flags ...string) *process {
 	t.Helper()
 	args := append([]string{
-		"serve", "--database-url", db.URL(pgtest.Runtime), "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
+		"serve", "--database-url", db.URL(pgtest.Runtime), "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--peer-addr", "127.0.0.1:0",
 		"--log-level", "debug", "--log-format", "json", "--drain", "100ms",
 	}, flags...)
 	p := &process{t: t, logs: newLogTail(), ended: make(chan struct{})}
