@@ -81,7 +81,7 @@ func newServer(t testing.TB, opts ...option) *server {
 	for _, opt := range opts {
 		opt(&hub, &config)
 	}
-	s := &server{Place: roomtest.NewPlace(hub), t: t}
+	s := &server{Place: roomtest.NewPlace(hub, &roomtest.Journal{}), t: t}
 	config.Metrics, config.Logger = s.Counts, s.Logger
 	s.handler = wsroom.NewHandler(s.Hub, &tokens{}, s.Journal, config)
 	return s

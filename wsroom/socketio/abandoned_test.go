@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 )
 
@@ -158,12 +159,12 @@ func TestAbandonedSessionsLeaveNothing(t *testing.T) {
 	})
 	goroutines, before := runtime.NumGoroutine(), held()
 	silent := s.abandon(t, clients)
-	eventually(t, "everybody gone", func() bool { return s.hub.Stats().Waiting+s.hub.Stats().Members == 0 })
-	eventually(t, "every goroutine gone", func() bool { return runtime.NumGoroutine() <= goroutines })
+	roomtest.Eventually(t, "everybody gone", func() bool { return s.Hub.Stats().Waiting+s.Hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "every goroutine gone", func() bool { return runtime.NumGoroutine() <= goroutines })
 	for _, v := range silent {
 		v.close()
 	}
-	if stats := s.hub.Stats(); stats.Rooms != 0 || stats.Protocols["socketio"] != 0 {
+	if stats := s.Hub.Stats(); stats.Rooms != 0 || stats.Protocols["socketio"] != 0 {
 		t.Errorf("%+v", stats)
 	}
 	left, leak := held()-before, costOfSession(t, clients)*clients
@@ -171,7 +172,7 @@ func TestAbandonedSessionsLeaveNothing(t *testing.T) {
 	if left > leak { // tables that were large are left, a third or so; sessions of one state would come on top
 		t.Error("they leave something behind")
 	}
-	s.hub.Refuse()
+	s.Hub.Refuse()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if s.handler.Drain(ctx); ctx.Err() != nil { // it waits for every session that can be found
@@ -193,13 +194,18 @@ func held() (bytes int64) {
 		frames := runtime.CallersFrames(record.Stack())
 		for more := true; more; {
 			var frame runtime.Frame
-			if frame, more = frames.Next(); strings.HasPrefix(frame.Function, "notifier/wsroom") && !strings.Contains(frame.Function, "_test.") {
+			if frame, more = frames.Next(); ours(frame.Function) {
 				bytes += record.InUseBytes()
 				break
 			}
 		}
 	}
 	return bytes
+}
+
+// ours reports whether a function is the product's, and not the tests'.
+func ours(function string) bool {
+	return strings.HasPrefix(function, "notifier/wsroom") && !strings.Contains(function, "_test.") && !strings.Contains(function, "/roomtest.")
 }
 
 // costOfSession is how many bytes the cheapest session takes.
@@ -222,7 +228,7 @@ func (s *server) abandon(t *testing.T, clients int) (all []*visitor) {
 		})
 		for i := range 100 {
 			for range 10 {
-				s.hub.Publish(fmt.Sprint("busyaccount", i), "1-101", 101, eventName, []byte(`{"id":1}`))
+				s.Hub.Publish(fmt.Sprint("busyaccount", i), "1-101", 101, roomtest.EventName, []byte(`{"id":1}`))
 			}
 		}
 		for _, v := range visitors {

@@ -12,7 +12,7 @@ func TestAnAnswerHoldsNoMorePacketsThanEveryClientTakes(t *testing.T) {
 	p, _ := s.joinPoll("1")
 	const total = 50
 	for id := range total {
-		s.publish("1", fmt.Sprintf(`{"id":%d}`, id))
+		s.Publish("1", fmt.Sprintf(`{"id":%d}`, id))
 	}
 	var frames []string
 	for len(frames) < total {

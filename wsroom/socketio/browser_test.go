@@ -190,7 +190,7 @@ func expose(t *testing.T, opts ...option) *exposed {
 	web.Start()
 	e.origin = web.URL
 	t.Cleanup(func() {
-		e.drain()
+		e.Drain(t)
 		web.CloseClientConnections()
 		web.Close()
 	})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 	"notifier/wsroom/socketio/engineio"
 )
@@ -24,7 +23,7 @@ import (
 // cluster are servers on one log that pass sessions on to each other, as daemons do. Their ids are daemon-0, daemon-1 and so on.
 type cluster struct {
 	t       testing.TB
-	journal *journal
+	journal *roomtest.Journal
 	servers []*server
 	peers   []*neighbour
 	seq     int64
@@ -34,8 +33,8 @@ type cluster struct {
 type neighbour struct {
 	cluster *cluster
 	id      string
-	counts  counts // of moves
-	door    *pipeListener
+	counts  roomtest.Counts // of moves
+	door    *roomtest.Pipes
 	client  *http.Transport
 
 	loseAnswer bool // what a move ends with does not arrive
@@ -62,41 +61,25 @@ func gather(t testing.TB, n int, opts ...option) *cluster {
 func gatherPipes(t testing.TB) *cluster {
 	t.Helper()
 	return newCluster(t, 2, func(s *server) (end func()) {
-		pipes := newPipes()
-		s.url, s.dial = "http://pipe.example/socket.io/", pipes.dial
-		return serveHTTP(&http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second}, pipes)
+		pipes := roomtest.NewPipes()
+		s.url, s.dial = "http://pipe.example/socket.io/", pipes.Dial
+		return roomtest.Serve(&http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second}, pipes)
 	})
-}
-
-func newPipes() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func serveHTTP(web *http.Server, on net.Listener) (end func()) {
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = web.Serve(on) // http.ErrServerClosed, when the test is over
-	}()
-	return func() {
-		_ = web.Close()
-		<-served
-	}
 }
 
 func newCluster(t testing.TB, n int, open func(*server) (end func()), opts ...option) *cluster {
 	t.Helper()
-	c := &cluster{t: t, journal: &journal{}, seq: 100}
+	c := &cluster{t: t, journal: &roomtest.Journal{}, seq: 100}
 	for i := range n {
-		p := &neighbour{cluster: c, id: fmt.Sprintf("daemon-%d", i), door: newPipes()}
+		p := &neighbour{cluster: c, id: fmt.Sprintf("daemon-%d", i), door: roomtest.NewPipes()}
 		p.client = &http.Transport{DialContext: p.dial, Protocols: unencrypted()}
 		c.peers = append(c.peers, p)
-		s := c.newServer(p, opts)
+		s := newServerOn(t, c.journal, stuckAt{id: p.id}, append(opts, configured(func(c *socketio.Config) { c.Peers = p }))...)
 		c.servers = append(c.servers, s)
 		end := open(s)
-		closeDoor := serveHTTP(&http.Server{Handler: http.HandlerFunc(s.handler.ServePeer), Protocols: unencrypted()}, p.door)
+		closeDoor := roomtest.Serve(&http.Server{Handler: http.HandlerFunc(s.handler.ServePeer), Protocols: unencrypted()}, p.door)
 		t.Cleanup(func() {
-			s.drain()
+			s.Drain(t)
 			end()
 			closeDoor()
 			p.client.CloseIdleConnections()
@@ -109,21 +92,6 @@ func unencrypted() *http.Protocols {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	return protocols
-}
-
-// newServer is open at position 100, as the one of newServer.
-func (c *cluster) newServer(p *neighbour, opts []option) *server {
-	s := &server{t: c.t, journal: c.journal, counts: &counts{}, record: &record{}, seq: c.seq}
-	logger := slog.New(slog.NewJSONHandler(s.record, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	hub := wsroom.HubConfig{Metrics: s.counts, Logger: logger}
-	config := socketio.Config{Metrics: s.counts, Logger: logger, Peers: p}
-	for _, opt := range opts {
-		opt(&hub, &config)
-	}
-	s.hub = wsroom.NewHub(hub)
-	s.hub.Open(s.seq, cursorOf(s.seq))
-	s.handler = socketio.NewHandler(s.hub, stuckAt{id: p.id}, c.journal, config)
-	return s
 }
 
 // stuckAt are tokens of which "stuck", account 1's, is never verified by the first server.
@@ -146,7 +114,7 @@ var _ engineio.Peers = (*neighbour)(nil)
 
 func (p *neighbour) ID() string { return p.id }
 
-func (p *neighbour) Moved(outcome string) { p.counts.add(outcome, 1) }
+func (p *neighbour) Moved(outcome string) { p.counts.Add(outcome, 1) }
 
 func (p *neighbour) Send(id string, r *http.Request) (*http.Response, error) {
 	if !slices.ContainsFunc(p.cluster.peers, func(other *neighbour) bool { return other.id == id }) {
@@ -158,7 +126,7 @@ func (p *neighbour) Send(id string, r *http.Request) (*http.Response, error) {
 	r.URL.Scheme, r.URL.Host = "http", id
 	response, err := p.client.RoundTrip(r)
 	if err != nil && r.Context().Err() == nil { // else it is the client's doing
-		p.counts.add("unreachable", 1)
+		p.counts.Add("unreachable", 1)
 	}
 	if err == nil && p.loseAnswer {
 		response.Body = deaf{response.Body}
@@ -183,7 +151,7 @@ func (p *neighbour) dial(ctx context.Context, network, addr string) (net.Conn, e
 	}
 	for _, other := range p.cluster.peers {
 		if other.id == id {
-			conn, err := other.door.dial(ctx, network, addr)
+			conn, err := other.door.Dial(ctx, network, addr)
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.conns = append(p.conns, conn)
@@ -217,33 +185,14 @@ func (p *neighbour) sent(errand string) (n int) {
 // publish puts the next event of account 1 into the log and the rooms of these servers, all if none are named. The others lag.
 func (c *cluster) publish(data string, to ...*server) int64 {
 	c.seq++
-	c.journal.mu.Lock()
-	c.journal.events = append(c.journal.events, entry{"1", c.seq, data})
-	c.journal.mu.Unlock()
+	c.journal.Append("1", c.seq, data)
 	if len(to) == 0 {
 		to = c.servers
 	}
 	for _, s := range to {
-		s.read(c.seq)
+		s.Read(c.seq)
 	}
 	return c.seq
-}
-
-// read brings a server that may lag to this place of the log, one event after the other.
-func (s *server) read(upTo int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.journal.mu.Lock()
-	events := slices.Clone(s.journal.events)
-	s.journal.mu.Unlock()
-	for _, e := range events {
-		if e.seq > s.seq && e.seq <= upTo {
-			s.hub.Claim(e.seq, cursorOf(e.seq))
-			s.hub.Publish(e.account, cursorOf(e.seq), e.seq, eventName, []byte(e.data))
-			s.hub.Settle(e.seq, cursorOf(e.seq))
-			s.seq = e.seq
-		}
-	}
 }
 
 // readAnswer reads the answer to a request that was written by hand.

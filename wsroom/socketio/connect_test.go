@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 )
 
@@ -68,7 +69,7 @@ func TestTokenComesFromConnectThenHeaderThenQuery(t *testing.T) {
 				return
 			}
 			w.greeted()
-			seq := s.publish(c.account, `{"id":1}`)
+			seq := s.Publish(c.account, `{"id":1}`)
 			w.want(eventFrame(seq, `{"id":1}`))
 		})
 	}
@@ -90,7 +91,7 @@ func TestBadTokensAreConnectErrors(t *testing.T) {
 			}
 			w.send(`40{"token":"1"}`) // the connection is still good for another
 			w.greeted()
-			if strings.Contains(s.record.String(), `"1"`) {
+			if strings.Contains(s.Record.String(), `"1"`) {
 				t.Error("a token in the log")
 			}
 		})
@@ -176,8 +177,8 @@ func TestClientEventsAreAcknowledgedAndDropped(t *testing.T) {
 	w.want(`4310[]`)
 	w.send(`1`)
 	w.wantClose(1000, "left")
-	eventually(t, "the log says how many", func() bool { return strings.Contains(s.record.String(), `"events_dropped":6`) })
-	if got := s.counts.get("dropped"); got != 6 {
+	roomtest.Eventually(t, "the log says how many", func() bool { return strings.Contains(s.Record.String(), `"events_dropped":6`) })
+	if got := s.Counts.Get("dropped"); got != 6 {
 		t.Errorf("counted %d", got)
 	}
 }
@@ -186,14 +187,14 @@ func TestDisconnectLeavesTheRoomAndNotTheTransport(t *testing.T) {
 	s := listen(t)
 	w, _ := s.join("1")
 	w.send(`41`)
-	eventually(t, "left the room", func() bool { return s.hub.Stats().Members == 0 })
-	s.publish("1", `{"id":1}`)
+	roomtest.Eventually(t, "left the room", func() bool { return s.Hub.Stats().Members == 0 })
+	s.Publish("1", `{"id":1}`)
 	w.send(`40{"token":"2"}`)
 	w.greeted()
-	s.publish("1", `{"id":2}`)
-	seq := s.publish("2", `{"id":3}`)
+	s.Publish("1", `{"id":2}`)
+	seq := s.Publish("2", `{"id":3}`)
 	w.want(eventFrame(seq, `{"id":3}`))
-	if got := s.hub.Stats(); got.Members != 1 || got.Waiting != 0 || got.Protocols["socketio"] != 1 {
+	if got := s.Hub.Stats(); got.Members != 1 || got.Waiting != 0 || got.Protocols["socketio"] != 1 {
 		t.Errorf("stats %+v", got)
 	}
 }
@@ -206,7 +207,7 @@ func TestAFloodCloses(t *testing.T) {
 		}
 	}()
 	w.wantClose(1008, "flood")
-	eventually(t, "counted", func() bool { return s.counts.get("closed 1008") == 1 })
+	roomtest.Eventually(t, "counted", func() bool { return s.Counts.Get("closed 1008") == 1 })
 }
 
 func TestEndingsCloseTheTransport(t *testing.T) {
@@ -215,8 +216,8 @@ func TestEndingsCloseTheTransport(t *testing.T) {
 		code   int
 		reason string
 	}{
-		"drain":  {(*server).drain, 1012, "restart"},
-		"resync": {func(s *server) { s.hub.Resync(50, cursorOf(50)) }, 1012, "resync"},
+		"drain":  {func(s *server) { s.Drain(s.t) }, 1012, "restart"},
+		"resync": {func(s *server) { s.Hub.Resync(50, roomtest.CursorOf(50)) }, 1012, "resync"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +225,7 @@ func TestEndingsCloseTheTransport(t *testing.T) {
 			w, _ := s.join("1")
 			go c.end(s)
 			w.wantClose(c.code, c.reason)
-			eventually(t, "gone", func() bool { return s.hub.Stats().Members == 0 })
+			roomtest.Eventually(t, "gone", func() bool { return s.Hub.Stats().Members == 0 })
 		})
 	}
 }
@@ -272,14 +273,14 @@ func TestHandshakesAreRefusedInTheReferencesWords(t *testing.T) {
 
 func TestWithoutADatabaseHandshakesAre503(t *testing.T) {
 	s := listen(t)
-	s.hub.Suspend()
+	s.Hub.Suspend()
 	if got := s.must("GET", "?EIO=4&transport=polling", ""); got.status != http.StatusServiceUnavailable {
 		t.Errorf("polling: %+v", got)
 	}
 	if _, status, err := s.dialWire(""); err == nil || status != http.StatusServiceUnavailable {
 		t.Errorf("websocket: %v", err)
 	}
-	s.hub.Claim(s.seq, cursorOf(s.seq))
+	s.Hub.Claim(s.Seq(), roomtest.CursorOf(s.Seq()))
 	s.join("1")
 }
 
@@ -287,8 +288,8 @@ func TestNobodyWaitsForASlowClient(t *testing.T) {
 	s := listen(t)
 	s.join("1") // and does not read
 	big := `{"x":"` + strings.Repeat("y", 1<<20) + `"}`
-	for s.hub.Stats().Members == 1 && s.counts.get("evicted bytes") == 0 {
-		s.publish("1", big)
+	for s.Hub.Stats().Members == 1 && s.Counts.Get("evicted bytes") == 0 {
+		s.Publish("1", big)
 	}
-	eventually(t, "gone", func() bool { return s.counts.get("closed 4408") == 1 && s.hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return s.Counts.Get("closed 4408") == 1 && s.Hub.Stats().Members == 0 })
 }

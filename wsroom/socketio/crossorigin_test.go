@@ -42,7 +42,7 @@ func sendCookies(t *testing.T, b *browser, there elsewhere) {
 		in(t, newest, polls, func(t *testing.T, version, transport string) {
 			s := expose(t, allowing("*"))
 			b.open(t, view{at: there.near, server: s, version: version, options: with(transport, true), token: "1"}).wantRefused()
-			if s.counts.get("joined socketio") > 0 {
+			if s.Counts.Get("joined socketio") > 0 {
 				t.Error("it got in")
 			}
 			outcome(t, "Chromium", version, transport, "another origin, by \"*\", with credentials: connect_error, since the browser refuses")
@@ -135,7 +135,7 @@ func readErrors(t *testing.T, b *browser, there elsewhere) {
 		{opening, `,"method":"DELETE"`, `TypeError`}, // the preflight does not allow it
 	}
 	s := expose(t, allowing(there.far))
-	s.hub.Suspend()
+	s.Hub.Suspend()
 	p := b.open(t, view{at: there.far, server: s, version: "4.8", options: `{"autoConnect":false}`})
 	for _, c := range cases {
 		for _, credentials := range []string{"omit", "include"} {

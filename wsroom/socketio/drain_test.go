@@ -28,10 +28,10 @@ func TestWhoPollsIsToldOfTheEndBeforeTheAddressCloses(t *testing.T) {
 		behind, _ := s.joinPoll("3")
 		s.joinPoll("4") // and never comes back
 		socket, _ := s.join("5")
-		seq := s.publish("3", `{"id":1}`)
+		seq := s.Publish("3", `{"id":1}`)
 		held := holding.held()
 
-		s.hub.Refuse()
+		s.Hub.Refuse()
 		began := time.Now()
 		var drained time.Duration
 		go func() {
@@ -59,7 +59,7 @@ func TestWhoPollsIsToldOfTheEndBeforeTheAddressCloses(t *testing.T) {
 		if drained != 2*time.Second {
 			t.Errorf("drained after %v, want the time that is waited for a GET", drained)
 		}
-		live := s.publish("5", `{"id":2}`)
+		live := s.Publish("5", `{"id":2}`)
 		socket.want(eventFrame(live, `{"id":2}`)) // its turn has not come
 	})
 }
@@ -75,12 +75,12 @@ func TestNobodyIsWaitedForWhereNobodyPolls(t *testing.T) {
 		w.send("5")
 		synctest.Wait()
 		began := time.Now()
-		s.hub.Refuse()
+		s.Hub.Refuse()
 		s.handler.Drain(t.Context())
 		if took := time.Since(began); took != 0 {
 			t.Errorf("took %v", took)
 		}
-		if got := s.hub.Stats().Members; got != 2 {
+		if got := s.Hub.Stats().Members; got != 2 {
 			t.Errorf("%d members, want the two on WebSockets", got)
 		}
 	})

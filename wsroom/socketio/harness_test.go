@@ -1,31 +1,24 @@
 package socketio_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"runtime"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 	"notifier/wsroom/socketio/engineio"
 )
-
-const eventName = "appointmnents.finished"
 
 type codedError string
 
@@ -54,110 +47,14 @@ func (tokens) Authenticate(ctx context.Context, token string) (string, string, t
 	return account, "7", time.Now().Add(d), nil
 }
 
-// journal is a Log. Cursors are "1-<seq>".
-type journal struct {
-	mu     sync.Mutex
-	events []entry
-	oldest int64 // cursors before it are refused
-	err    error
-}
-
-type entry struct {
-	account string
-	seq     int64
-	data    string
-}
-
-func (j *journal) Replay(ctx context.Context, account, cursor string, upTo int64, yield func(id string, seq int64, event string, data []byte)) (bool, error) {
-	j.mu.Lock()
-	events, oldest, err := append([]entry(nil), j.events...), j.oldest, j.err
-	j.mu.Unlock()
-	after, ok := j.Seq(cursor)
-	if err != nil || !ok || after < oldest {
-		return false, err
-	}
-	for _, e := range events {
-		if e.account == account && e.seq > after && e.seq <= upTo && ctx.Err() == nil {
-			yield(cursorOf(e.seq), e.seq, eventName, []byte(e.data))
-		}
-	}
-	return true, nil
-}
-
-func (j *journal) Seq(cursor string) (int64, bool) {
-	digits, found := strings.CutPrefix(cursor, "1-")
-	seq, err := strconv.ParseInt(digits, 10, 64)
-	return seq, found && err == nil && seq >= 0
-}
-
-func (j *journal) forget(before int64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.oldest = before
-}
-
-func cursorOf(seq int64) string { return "1-" + strconv.FormatInt(seq, 10) }
-
-// counts are Metrics that can be asked.
-type counts struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *counts) add(key string, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = make(map[string]int)
-	}
-	c.n[key] += n
-}
-
-func (c *counts) get(key string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n[key]
-}
-
-func (c *counts) Joined(p string)           { c.add("joined "+p, 1) }
-func (c *counts) Left(p string)             { c.add("left "+p, 1) }
-func (c *counts) Delivered(p string, n int) { c.add("delivered "+p, n) }
-func (c *counts) Evicted(cause string)      { c.add("evicted "+cause, 1) }
-func (c *counts) Closed(code int)           { c.add(fmt.Sprintf("closed %d", code), 1) }
-func (c *counts) ClientEventDropped()       { c.add("dropped", 1) }
-func (c *counts) Replayed(outcome string)   { c.add("replayed "+outcome, 1) }
-
-// record is a log that can be read while it is written.
-type record struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.String()
-}
-
-// server is a hub with its handler, and the place of its feed.
+// server is a hub with its handler.
 type server struct {
+	*roomtest.Place
 	t       testing.TB
-	hub     *wsroom.Hub
 	handler *engineio.Server
-	journal *journal
-	counts  *counts
-	record  *record
 	web     *http.Server // of listenPipes
-	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	dial    roomtest.Dialer
 	url     string // http://…/socket.io/
-	mu      sync.Mutex
-	seq     int64
 }
 
 type option func(*wsroom.HubConfig, *socketio.Config)
@@ -169,16 +66,22 @@ func configured(change func(*socketio.Config)) option {
 // newServer is open at position 100.
 func newServer(t testing.TB, opts ...option) *server {
 	t.Helper()
-	s := &server{t: t, journal: &journal{}, counts: &counts{}, record: &record{}, seq: 100}
-	logger := slog.New(slog.NewJSONHandler(s.record, nil))
-	hub := wsroom.HubConfig{Metrics: s.counts, Logger: logger}
-	config := socketio.Config{Metrics: s.counts, Logger: logger}
+	return newServerOn(t, &roomtest.Journal{}, tokens{}, opts...)
+}
+
+func newServerOn(t testing.TB, journal *roomtest.Journal, authn wsroom.Authenticator, opts ...option) *server {
+	t.Helper()
+	var hub wsroom.HubConfig
+	var config socketio.Config
 	for _, opt := range opts {
 		opt(&hub, &config)
 	}
-	s.hub = wsroom.NewHub(hub)
-	s.hub.Open(s.seq, cursorOf(s.seq))
-	s.handler = socketio.NewHandler(s.hub, tokens{}, s.journal, config)
+	s := &server{Place: roomtest.NewPlace(hub, journal), t: t}
+	config.Metrics = s.Counts
+	if config.Logger == nil {
+		config.Logger = s.Logger
+	}
+	s.handler = socketio.NewHandler(s.Hub, authn, journal, config)
 	return s
 }
 
@@ -186,97 +89,23 @@ func newServer(t testing.TB, opts ...option) *server {
 func listen(t testing.TB, opts ...option) *server {
 	t.Helper()
 	s := newServer(t, opts...)
-	web := httptest.NewServer(s.handler)
-	s.url = web.URL + "/socket.io/"
+	s.url = "http://" + s.Listen(t, s.handler) + "/socket.io/"
 	s.dial = (&net.Dialer{}).DialContext
-	t.Cleanup(func() {
-		s.drain()
-		web.CloseClientConnections()
-		web.Close()
-	})
 	return s
 }
 
-// listenPipes starts a server whose connections are net.Pipes, for a bubble of testing/synctest.
+// listenPipes starts a server in a bubble of testing/synctest.
 func listenPipes(t testing.TB, opts ...option) *server {
 	t.Helper()
 	s := newServer(t, opts...)
-	pipes := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	web := &http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second} // as the daemon's
-	s.web = web
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = web.Serve(pipes) // http.ErrServerClosed, when the test is over
-	}()
-	s.url = "http://pipe.example/socket.io/"
-	s.dial = pipes.dial
-	t.Cleanup(func() {
-		s.drain()
-		_ = web.Close()
-		<-served
-	})
+	web, pipes := s.ListenPipes(t, s.handler)
+	s.web, s.url, s.dial = web, "http://pipe.example/socket.io/", pipes.Dial
 	return s
-}
-
-type pipeListener struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *pipeListener) dial(context.Context, string, string) (net.Conn, error) {
-	near, far := net.Pipe()
-	l.conns <- far
-	return near, nil
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-// drain sees to it that no connection outlives its test.
-func (s *server) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	if err := s.hub.Drain(ctx, 0); err != nil {
-		s.t.Errorf("drain: %v", err)
-	}
-}
-
-// publish puts the next event into the log and the rooms, as the feed does.
-func (s *server) publish(account, data string) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seq++
-	s.journal.mu.Lock()
-	s.journal.events = append(s.journal.events, entry{account, s.seq, data})
-	s.journal.mu.Unlock()
-	s.hub.Claim(s.seq, cursorOf(s.seq))
-	s.hub.Publish(account, cursorOf(s.seq), s.seq, eventName, []byte(data))
-	s.hub.Settle(s.seq, cursorOf(s.seq))
-	return s.seq
 }
 
 // eventFrame is an event as clients see it with recovery.
 func eventFrame(seq int64, data string) string {
-	return fmt.Sprintf(`42[%q,%s,%q]`, eventName, data, cursorOf(seq))
-}
-
-func (s *server) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: s.dial, DisableKeepAlives: true}}
+	return fmt.Sprintf(`42[%q,%s,%q]`, roomtest.EventName, data, roomtest.CursorOf(seq))
 }
 
 // wire is a bare WebSocket, whose messages are Engine.IO packets.
@@ -415,7 +244,7 @@ func (s *server) request(ctx context.Context, method, query, body string, header
 		name, value, _ := strings.Cut(line, ": ")
 		request.Header.Set(name, value)
 	}
-	response, err := s.client().Do(request)
+	response, err := s.dial.Client().Do(request)
 	if err != nil {
 		return answer{}, err
 	}
@@ -431,14 +260,4 @@ func (s *server) must(method, query, body string, headers ...string) answer {
 		s.t.Fatalf("%s %s: %v", method, query, err)
 	}
 	return a
-}
-
-// eventually waits for a state that nobody announces.
-func eventually(t testing.TB, what string, reached func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !reached(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"notifier/wsroom/internal/roomtest"
 )
 
 // greetingBytes is how much a client may send before it is connected.
@@ -133,7 +135,7 @@ func TestNothingThatAClientSendsIsUnpacked(t *testing.T) {
 	if _, err := conn.Write([]byte{0xc1, 0x81, 0, 0, 0, 0, '3'}); err != nil { // a frame that says it is compressed
 		t.Fatal(err)
 	}
-	eventually(t, "closed", func() bool { return s.counts.get("closed 1008") == 2 })
+	roomtest.Eventually(t, "closed", func() bool { return s.Counts.Get("closed 1008") == 2 })
 }
 
 func TestAPayloadThatDoesNotComeEndsTheSession(t *testing.T) {
@@ -149,7 +151,7 @@ func TestAPayloadThatDoesNotComeEndsTheSession(t *testing.T) {
 			t.Errorf("after %v", got)
 		}
 		synctest.Wait()
-		if s.counts.get("closed 1006") != 1 || s.hub.Stats().Members != 0 {
+		if s.Counts.Get("closed 1006") != 1 || s.Hub.Stats().Members != 0 {
 			t.Error("still there")
 		}
 	})
@@ -164,7 +166,7 @@ func TestAPayloadUnderWayEndsSoonAfterItsSession(t *testing.T) {
 		began := time.Now()
 		conn, answers := s.raw("POST /socket.io/%s HTTP/1.1\r\nHost: x.example\r\nContent-Length: 100\r\n\r\n42[", p.query)
 		synctest.Wait()
-		s.hub.Resync(50, cursorOf(50))
+		s.Hub.Resync(50, roomtest.CursorOf(50))
 		wantStatus(t, answers, 400)
 		if got := time.Since(began); got != 2*time.Second {
 			t.Errorf("after %v", got)

@@ -1,17 +1,15 @@
 package socketio_test
 
 import (
-	"os"
 	"testing"
+
+	"notifier/wsroom/internal/roomtest"
 
 	"go.uber.org/goleak"
 )
 
 // TestMain also makes the test binary the other process of a benchmark.
 func TestMain(m *testing.M) {
-	if os.Getenv(idleServerEnv) != "" {
-		serveIdle()
-		return
-	}
+	roomtest.ServeIdle("/socket.io/", newIdleHandler)
 	goleak.VerifyTestMain(m)
 }

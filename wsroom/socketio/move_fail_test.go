@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"notifier/wsroom/internal/roomtest"
 )
 
 // wantCut wants the connection lost, without a close frame.
@@ -19,7 +21,7 @@ func (w *wire) wantCut() {
 // wantAlone waits until a server has nothing of the session any more, and no WebSocket that wanted it.
 func (s *server) wantAlone() {
 	s.t.Helper()
-	eventually(s.t, "nobody", func() bool { stats := s.hub.Stats(); return stats.Members+stats.Waiting == 0 })
+	roomtest.Eventually(s.t, "nobody", func() bool { stats := s.Hub.Stats(); return stats.Members+stats.Waiting == 0 })
 }
 
 func TestASecondWebSocketElsewhereIsTurnedAwayAndTheFirstUnharmed(t *testing.T) {
@@ -55,8 +57,8 @@ func TestAWebSocketElsewhereDoesNotHarmTheProbeAtHome(t *testing.T) {
 	w.send("5")
 	seq := c.publish(`{}`)
 	w.want(eventFrame(seq, `{}`))
-	if c.peers[1].counts.get("refused") != 1 {
-		t.Errorf("counted %v", c.peers[1].counts.n)
+	if c.peers[1].counts.Get("refused") != 1 {
+		t.Errorf("counted %v", &c.peers[1].counts)
 	}
 }
 
@@ -87,7 +89,7 @@ func TestAProbeElsewhereThatFailsLeavesTheSessionPolling(t *testing.T) {
 		"its server closes": func(c *cluster, w *wire) {
 			w.send("2probe")
 			w.want("3probe")
-			if err := c.servers[1].hub.Drain(w.t.Context(), 0); err != nil {
+			if err := c.servers[1].Hub.Drain(w.t.Context(), 0); err != nil {
 				w.t.Error(err)
 			}
 			w.wantClose(1012, "restart")
@@ -101,9 +103,9 @@ func TestAProbeElsewhereThatFailsLeavesTheSessionPolling(t *testing.T) {
 			p, _ := a.joinPoll("1")
 			fail(c, p.at(b).dialProbe())
 			b.wantAlone()
-			eventually(t, "the probe to be over", func() bool { return !goroutineIn("(*Session).serveMove(") })
-			if c.peers[1].counts.get("failed") != 1 {
-				t.Errorf("counted %v", c.peers[1].counts.n)
+			roomtest.Eventually(t, "the probe to be over", func() bool { return !goroutineIn("(*Session).serveMove(") })
+			if c.peers[1].counts.Get("failed") != 1 {
+				t.Errorf("counted %v", &c.peers[1].counts)
 			}
 			seq := c.publish(`{"id":1}`)
 			p.at(d).get(200, eventFrame(seq, `{"id":1}`))
@@ -136,7 +138,7 @@ func TestASessionThatEndsTakesItsProbeElsewhereAlong(t *testing.T) {
 				}
 				synctest.Wait()
 				for _, s := range c.servers {
-					if stats := s.hub.Stats(); stats.Members+stats.Waiting != 0 {
+					if stats := s.Hub.Stats(); stats.Members+stats.Waiting != 0 {
 						t.Errorf("%+v", stats)
 					}
 				}
@@ -198,8 +200,8 @@ func TestAHandOverWaitsForTheAnswersUnderWay(t *testing.T) {
 			w.send("5")
 			second := c.publish(`{"id":2}`)
 			synctest.Wait()
-			if a.hub.Stats().Members != 1 || b.hub.Stats().Members != 0 {
-				t.Errorf("it did not wait: %+v, %+v", a.hub.Stats(), b.hub.Stats())
+			if a.Hub.Stats().Members != 1 || b.Hub.Stats().Members != 0 {
+				t.Errorf("it did not wait: %+v, %+v", a.Hub.Stats(), b.Hub.Stats())
 			}
 			p.get(400, unknownSession) // and no other begins
 			if !arrives {
@@ -218,7 +220,7 @@ func TestAHandOverWaitsForTheAnswersUnderWay(t *testing.T) {
 func TestAServerThatTakesNobodyTakesNoSessions(t *testing.T) {
 	c := gather(t, 2)
 	p, _ := c.servers[0].joinPoll("1")
-	c.servers[1].hub.Suspend()
+	c.servers[1].Hub.Suspend()
 	if _, status, err := p.at(c.servers[1]).dialWire(p.sid()); err == nil || status != 503 {
 		t.Errorf("%d, %v", status, err)
 	}
@@ -240,8 +242,8 @@ func TestTokensAreInNoLogOfAMove(t *testing.T) {
 	w.send("1")
 	w.wantClose(1000, "left")
 	for _, s := range c.servers {
-		if strings.Contains(s.record.String(), "/1h") {
-			t.Error(s.record)
+		if strings.Contains(s.Record.String(), "/1h") {
+			t.Error(s.Record)
 		}
 	}
 }

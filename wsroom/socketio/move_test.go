@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 )
 
@@ -31,19 +33,19 @@ func TestAnUpgradeElsewhereByHand(t *testing.T) {
 		p.at(s).get(400, unknownSession)
 		p.at(s).post(400, "3")
 	}
-	if a.hub.Stats().Members+a.hub.Stats().Waiting != 0 || b.hub.Stats().Members != 1 {
-		t.Errorf("the session is at %+v and %+v", a.hub.Stats(), b.hub.Stats())
+	if a.Hub.Stats().Members+a.Hub.Stats().Waiting != 0 || b.Hub.Stats().Members != 1 {
+		t.Errorf("the session is at %+v and %+v", a.Hub.Stats(), b.Hub.Stats())
 	}
 	after := c.publish(`{"id":2}`)
 	w.want(eventFrame(after, `{"id":2}`))
 	w.send("1")
 	w.wantClose(1000, "left")
-	eventually(t, "gone", func() bool { return b.hub.Stats().Members == 0 })
-	if strings.Contains(a.record.String(), "connection_closed") || strings.Count(b.record.String(), "connection_closed") != 1 {
-		t.Errorf("a move is no end:\n%s\n%s", a.record, b.record)
+	roomtest.Eventually(t, "gone", func() bool { return b.Hub.Stats().Members == 0 })
+	if strings.Contains(a.Record.String(), "connection_closed") || strings.Count(b.Record.String(), "connection_closed") != 1 {
+		t.Errorf("a move is no end:\n%s\n%s", a.Record, b.Record)
 	}
-	if b.counts.get("closed 1000") != 1 || c.peers[1].counts.get("moved") != 1 || b.counts.get("replayed recovered") != 0 {
-		t.Errorf("counted %v, %v", b.counts.n, c.peers[1].counts.n)
+	if b.Counts.Get("closed 1000") != 1 || c.peers[1].counts.Get("moved") != 1 || b.Counts.Get("replayed recovered") != 0 {
+		t.Errorf("counted %v, %v", b.Counts, &c.peers[1].counts)
 	}
 }
 
@@ -64,7 +66,7 @@ func TestASessionMovesAtAnyStage(t *testing.T) {
 		}, func(_ *cluster, w *wire) { w.greeted() }},
 		{"with its welcome queued", func(_ *cluster, p *poller) {
 			p.post(200, `40{"token":"1"}`)
-			eventually(p.t, "in its room", func() bool { return p.counts.get("joined socketio") == 1 })
+			roomtest.Eventually(p.t, "in its room", func() bool { return p.Counts.Get("joined socketio") == 1 })
 		}, func(_ *cluster, w *wire) { w.greeted() }},
 		{"with the token of the opening request", func(c *cluster, p *poller) {
 			opened := c.servers[0].must("GET", "?EIO=4&transport=polling", "", "Authorization: Bearer 1")
@@ -77,7 +79,7 @@ func TestASessionMovesAtAnyStage(t *testing.T) {
 		}},
 		{"with a refusal queued", func(_ *cluster, p *poller) {
 			p.post(200, `40{"token":"token_invalid"}`)
-			eventually(p.t, "refused", func() bool { return strings.Contains(p.record.String(), "connect_refused") })
+			roomtest.Eventually(p.t, "refused", func() bool { return strings.Contains(p.Record.String(), "connect_refused") })
 		}, func(_ *cluster, w *wire) {
 			if got := w.next(); !strings.HasPrefix(got, "44{") {
 				w.t.Errorf("got %s", got)
@@ -146,8 +148,8 @@ func TestWhatWasQueuedOrPublishedMeanwhileIsNeitherLostNorDoubled(t *testing.T) 
 			for id := range 10 {
 				c.publish(fmt.Sprintf(`{"id":%d}`, id), nobody...)
 			}
-			a.read(100 + int64(tc.atA))
-			b.read(100 + int64(tc.atB))
+			a.Read(100 + int64(tc.atA))
+			b.Read(100 + int64(tc.atB))
 			next := 0
 			if tc.polled {
 				frames := strings.Split(p.at(b).must("GET", p.query, "").body, "\x1e")
@@ -164,8 +166,8 @@ func TestWhatWasQueuedOrPublishedMeanwhileIsNeitherLostNorDoubled(t *testing.T) 
 			for ; next < upTo; next++ {
 				wantEvent(t, w.next(), next)
 			}
-			a.read(110)
-			b.read(110)
+			a.Read(110)
+			b.Read(110)
 			for ; next < 10; next++ {
 				wantEvent(t, w.next(), next)
 			}
@@ -176,7 +178,7 @@ func TestWhatWasQueuedOrPublishedMeanwhileIsNeitherLostNorDoubled(t *testing.T) 
 }
 
 // nobody reads what is published.
-var nobody = []*server{{seq: 1 << 40, journal: &journal{}}}
+var nobody = []*server{{Place: roomtest.NewPlace(wsroom.HubConfig{}, &roomtest.Journal{})}}
 
 func wantEvent(t *testing.T, frame string, id int) {
 	t.Helper()
@@ -283,7 +285,7 @@ func TestASessionThatCannotBeToldEverythingIsCut(t *testing.T) {
 	c := gather(t, 2)
 	p, _ := c.servers[0].joinPoll("1")
 	c.publish(`{}`)
-	c.journal.forget(101)
+	c.journal.Forget(101)
 	w := p.at(c.servers[1]).upgrade()
 	w.send("5")
 	w.wantClose(1012, "resync")

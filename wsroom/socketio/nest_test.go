@@ -22,7 +22,7 @@ type side struct {
 
 func ourSide(t *testing.T, opts ...option) side {
 	s := listen(t, opts...)
-	return side{strings.TrimSuffix(s.url, "/socket.io/"), func(data string) { s.publish("account-1", data) }}
+	return side{strings.TrimSuffix(s.url, "/socket.io/"), func(data string) { s.Publish("account-1", data) }}
 }
 
 // nestSide is a NestJS gateway in a process of its own.

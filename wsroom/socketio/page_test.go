@@ -69,8 +69,8 @@ func receiveAndComeBack(t *testing.T, b *browser, there elsewhere) {
 		publishStock(s.server, 1, 20)
 		c.WantEvents(1, 20)
 		const appointment = `{"id":21,"status":"FINALIZADO","notes":"Observações \"\\ <&> 😀","contact":{"phone":null},"price":"99.9"}`
-		s.publish("2", `{"id":0}`)
-		s.publish("1", appointment)
+		s.Publish("2", `{"id":0}`)
+		s.Publish("1", appointment)
 		if got := c.Next("event"); got.Message != appointment {
 			t.Errorf("got %s\nwant %s", got.Message, appointment)
 		}
@@ -159,7 +159,7 @@ func (e *exposed) wantNobody(status int, origin string) {
 	if all := e.saw(func(request) bool { return true }); len(all) == 0 || len(others) > 0 {
 		e.t.Errorf("requests %+v, among them %+v", all, others)
 	}
-	if got := e.hub.Stats(); got.Members+got.Waiting > 0 || e.counts.get("joined socketio") > 0 {
+	if got := e.Hub.Stats(); got.Members+got.Waiting > 0 || e.Counts.Get("joined socketio") > 0 {
 		e.t.Errorf("somebody is in: %+v", got)
 	}
 }

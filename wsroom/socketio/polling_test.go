@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 )
 
@@ -70,7 +71,7 @@ func (p *poller) hold() <-chan answer {
 		}
 		answers <- a
 	}()
-	eventually(p.t, "a held GET", func() bool { return goroutineIn("(*Session).wait(") })
+	roomtest.Eventually(p.t, "a held GET", func() bool { return goroutineIn("(*Session).wait(") })
 	return answers
 }
 
@@ -84,14 +85,14 @@ func TestPollsGetEventsAsTheyCome(t *testing.T) {
 	s := listen(t)
 	p, _ := s.joinPoll("1")
 	held := p.hold()
-	seq := s.publish("1", `{"id":1}`)
+	seq := s.Publish("1", `{"id":1}`)
 	if a := <-held; a.status != 200 || a.body != eventFrame(seq, `{"id":1}`) || a.header.Get("Cache-Control") != "no-store" ||
 		a.header.Get("Content-Type") != "text/plain; charset=UTF-8" {
 		t.Errorf("got %+v", a)
 	}
-	first, second := s.publish("1", `{"id":2}`), s.publish("1", `{"id":3}`)
+	first, second := s.Publish("1", `{"id":2}`), s.Publish("1", `{"id":3}`)
 	p.get(200, eventFrame(first, `{"id":2}`)+"\x1e"+eventFrame(second, `{"id":3}`))
-	eventually(t, "counted", func() bool { return s.counts.get("delivered socketio") == 3 })
+	roomtest.Eventually(t, "counted", func() bool { return s.Counts.Get("delivered socketio") == 3 })
 }
 
 func TestPostsCarrySeveralPackets(t *testing.T) {
@@ -103,7 +104,7 @@ func TestPostsCarrySeveralPackets(t *testing.T) {
 func TestRecoveryWorksAcrossTransports(t *testing.T) {
 	s := listen(t)
 	_, g := s.joinPoll("1")
-	missed := s.publish("1", `{"id":1}`)
+	missed := s.Publish("1", `{"id":1}`)
 	w, again := s.rejoin("1", g.Pid, "")
 	if again.Pid != g.Pid {
 		t.Error("not recovered")
@@ -120,7 +121,7 @@ func TestInvalidPayloadsEndTheSession(t *testing.T) {
 			p := s.openPoll()
 			p.post(400, body)
 			p.get(400, `{"code":1,"message":"Session ID unknown"}`)
-			eventually(t, "gone", func() bool { return s.counts.get("closed 1008") == 1 && s.hub.Stats().Waiting == 0 })
+			roomtest.Eventually(t, "gone", func() bool { return s.Counts.Get("closed 1008") == 1 && s.Hub.Stats().Waiting == 0 })
 		})
 	}
 }
@@ -177,12 +178,12 @@ func TestACancelledGETEndsTheSession(t *testing.T) {
 		_, err := p.request(ctx, "GET", p.query, "")
 		done <- err
 	}()
-	eventually(t, "a held GET", func() bool { return goroutineIn("(*Session).wait(") })
+	roomtest.Eventually(t, "a held GET", func() bool { return goroutineIn("(*Session).wait(") })
 	cancel()
 	if err := <-done; err == nil {
 		t.Fatal("the GET was answered")
 	}
-	eventually(t, "gone", func() bool { return s.hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return s.Hub.Stats().Members == 0 })
 	p.get(400, "")
 }
 
@@ -195,7 +196,7 @@ func TestAGoodbyeReleasesTheHeldGET(t *testing.T) {
 		t.Errorf("held: %+v", a)
 	}
 	p.get(400, "")
-	eventually(t, "gone", func() bool { return s.counts.get("closed 1000") == 1 && s.hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return s.Counts.Get("closed 1000") == 1 && s.Hub.Stats().Members == 0 })
 }
 
 func TestAGETThatWasOvertakenByTheGoodbyeIsAnswered(t *testing.T) {
@@ -226,13 +227,13 @@ func TestPollingPingsAndTheirDeadline(t *testing.T) {
 			t.Errorf("three pings took %v", got)
 		}
 		time.Sleep(45*time.Second - time.Nanosecond)
-		if s.hub.Stats().Members != 1 {
+		if s.Hub.Stats().Members != 1 {
 			t.Error("gone too early")
 		}
 		time.Sleep(time.Nanosecond)
 		p.get(400, "")
 		synctest.Wait()
-		if s.counts.get("closed 1006") != 1 || s.hub.Stats().Members != 0 {
+		if s.Counts.Get("closed 1006") != 1 || s.Hub.Stats().Members != 0 {
 			t.Error("still there")
 		}
 	})
@@ -249,11 +250,11 @@ func TestEndingsWaitForTheNextGET(t *testing.T) {
 		p.get(400, "")
 
 		p, _ = s.joinPoll("1")
-		s.hub.Resync(50, cursorOf(50))
+		s.Hub.Resync(50, roomtest.CursorOf(50))
 		time.Sleep(3 * time.Second) // nobody came
 		p.get(400, "")
 		synctest.Wait()
-		if s.counts.get("closed 4401") != 1 || s.counts.get("closed 1012") != 1 || s.hub.Stats().Members != 0 {
+		if s.Counts.Get("closed 4401") != 1 || s.Counts.Get("closed 1012") != 1 || s.Hub.Stats().Members != 0 {
 			t.Error("not counted")
 		}
 	})
@@ -271,7 +272,7 @@ func TestWhoDoesNotConnectIsClosed(t *testing.T) {
 		w.send("3")
 		p.must("GET", p.query, "")
 		time.Sleep(20*time.Second - time.Millisecond)
-		if got := s.hub.Stats().Waiting; got != 2 {
+		if got := s.Hub.Stats().Waiting; got != 2 {
 			t.Errorf("%d wait", got)
 		}
 		p.get(200, "1")
@@ -284,14 +285,14 @@ func TestSlowPollersAreEvicted(t *testing.T) {
 	p, g := s.joinPoll("1")
 	big := `{"x":"` + strings.Repeat("y", 1<<20) + `"}`
 	for range 5 {
-		s.publish("1", big)
+		s.Publish("1", big)
 	}
-	if s.counts.get("evicted bytes") != 1 {
+	if s.Counts.Get("evicted bytes") != 1 {
 		t.Fatal("not evicted")
 	}
 	p.get(200, "1") // "transport close": the client comes back
 	p.get(400, "")
-	eventually(t, "gone", func() bool { return s.counts.get("closed 4408") == 1 && s.hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return s.Counts.Get("closed 4408") == 1 && s.Hub.Stats().Members == 0 })
 	if _, again := s.rejoin("1", g.Pid, ""); again.Pid != g.Pid {
 		t.Error("not recovered")
 	}
@@ -302,7 +303,7 @@ func TestALongRecoveryOverPolling(t *testing.T) {
 	_, g := s.joinPoll("1")
 	data := `{"x":"` + strings.Repeat("y", 700) + `"}`
 	for range 1000 {
-		s.publish("1", data)
+		s.Publish("1", data)
 	}
 	p := s.openPoll()
 	p.post(200, fmt.Sprintf(`40{"token":"1","pid":%q}`, g.Pid))

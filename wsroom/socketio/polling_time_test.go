@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 )
 
@@ -16,12 +17,12 @@ func (s *server) stays(began time.Time, until time.Duration) {
 	s.t.Helper()
 	time.Sleep(time.Until(began.Add(until - time.Millisecond)))
 	synctest.Wait()
-	if stats := s.hub.Stats(); stats.Members+stats.Waiting != 1 {
+	if stats := s.Hub.Stats(); stats.Members+stats.Waiting != 1 {
 		s.t.Errorf("gone before %v", until)
 	}
 	time.Sleep(time.Millisecond)
 	synctest.Wait()
-	if stats := s.hub.Stats(); stats.Members+stats.Waiting != 0 {
+	if stats := s.Hub.Stats(); stats.Members+stats.Waiting != 0 {
 		s.t.Errorf("still there after %v", until)
 	}
 }
@@ -41,7 +42,7 @@ func TestAPingComesToTheHeldGET(t *testing.T) {
 		p, _ := s.joinPoll("1")
 		held := p.held()
 		time.Sleep(10 * time.Second)
-		seq := s.publish("1", `{"id":1}`)
+		seq := s.Publish("1", `{"id":1}`)
 		wantAfter(t, held, began, 10*time.Second, eventFrame(seq, `{"id":1}`))
 		time.Sleep(14 * time.Second)
 		wantAfter(t, p.held(), began, 25*time.Second, "2")
@@ -85,7 +86,7 @@ func TestHowLongASessionWaitsToBeToldOfItsEnd(t *testing.T) {
 		end   func(p *poller)
 		after time.Duration
 	}{
-		"resync":                {func(p *poller) { p.hub.Resync(50, cursorOf(50)) }, 2 * time.Second},
+		"resync":                {func(p *poller) { p.Hub.Resync(50, roomtest.CursorOf(50)) }, 2 * time.Second},
 		"the client's goodbye":  {func(p *poller) { p.post(200, "1") }, 100 * time.Millisecond},
 		"the client's fault":    {func(p *poller) { p.post(400, "abc") }, 0},
 		"a request that is cut": {func(p *poller) { p.cut() }, 0},
@@ -102,7 +103,7 @@ func TestHowLongASessionWaitsToBeToldOfItsEnd(t *testing.T) {
 					return
 				}
 				synctest.Wait()
-				if s.hub.Stats().Members != 0 {
+				if s.Hub.Stats().Members != 0 {
 					t.Error("it waits")
 				}
 			})
@@ -151,7 +152,7 @@ func TestIdlePollersAreToldTheCursor(t *testing.T) {
 		s := listenPipes(t, configured(func(c *socketio.Config) { c.PingInterval = time.Hour }))
 		p, _ := s.joinPoll("1")
 		began := time.Now()
-		s.publish("2", `{}`)
+		s.Publish("2", `{}`)
 		wantAfter(t, p.held(), began, 3*time.Minute, `42["$cursor","1-101"]`)
 	})
 }

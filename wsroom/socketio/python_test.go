@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio/stocktest"
 )
 
@@ -63,7 +64,7 @@ func TestPythonClientsReceiveAndReconnect(t *testing.T) {
 					t.Errorf("%s: answer %v", what, got.Answer)
 				}
 			}
-			s.hub.Resync(s.seq, cursorOf(s.seq)) // closes every transport
+			s.Hub.Resync(s.Seq(), roomtest.CursorOf(s.Seq())) // closes every transport
 			c.Next("disconnect")
 			back := "back by itself"
 			if transport == "polling" { // python-socketio takes the packet that ends a session of long-polling for "do not come back"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 )
 
@@ -36,7 +37,7 @@ func TestPollsReachTheirSessionAtAnyServer(t *testing.T) {
 	p.get(200, "431[]")
 	p.at(b).post(400, "abc")
 	p.at(d).get(400, unknownSession)
-	eventually(t, "gone", func() bool { return a.hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return a.Hub.Stats().Members == 0 })
 	if len(c.peers[0].errands) != 0 {
 		t.Errorf("the owner has passed on %v", c.peers[0].errands)
 	}
@@ -111,12 +112,12 @@ func TestAGETThatIsGivenUpElsewhereEndsTheSession(t *testing.T) {
 		_, err := p.at(c.servers[1]).request(ctx, "GET", p.query, "")
 		gone <- err
 	}()
-	eventually(t, "a held GET", func() bool { return goroutineIn("(*Session).wait(") })
+	roomtest.Eventually(t, "a held GET", func() bool { return goroutineIn("(*Session).wait(") })
 	cancel()
 	if <-gone == nil {
 		t.Error("answered")
 	}
-	eventually(t, "gone", func() bool { return c.servers[0].hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return c.servers[0].Hub.Stats().Members == 0 })
 	p.at(c.servers[1]).get(400, unknownSession)
 }
 
@@ -159,7 +160,7 @@ func TestAnOwnerThatDiesWhileItHoldsAGET(t *testing.T) {
 	if got := <-held; got.status != 400 || got.body != unknownSession {
 		t.Errorf("%+v", got)
 	}
-	eventually(t, "the owner to notice", func() bool { return c.servers[0].hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "the owner to notice", func() bool { return c.servers[0].Hub.Stats().Members == 0 })
 }
 
 func TestAServerThatClosesLetsGoOfOthersClients(t *testing.T) {
@@ -167,7 +168,7 @@ func TestAServerThatClosesLetsGoOfOthersClients(t *testing.T) {
 	b := c.servers[1]
 	p, _ := c.servers[0].joinPoll("1")
 	held := p.at(b).hold()
-	b.hub.Refuse()
+	b.Hub.Refuse()
 	b.handler.Drain(t.Context())
 	if got := <-held; got.status != 200 || got.body != "6" {
 		t.Errorf("the held GET: %+v", got)
@@ -182,7 +183,7 @@ func TestAServerThatClosesTellsItsClientsThroughTheOthers(t *testing.T) {
 	c := gather(t, 2)
 	p, _ := c.servers[0].joinPoll("1")
 	held := p.at(c.servers[1]).hold()
-	c.servers[0].hub.Refuse()
+	c.servers[0].Hub.Refuse()
 	c.servers[0].handler.Drain(t.Context())
 	if got := <-held; got.status != 200 || got.body != "1" {
 		t.Errorf("%+v", got)
@@ -220,10 +221,10 @@ func TestAClientThatDoesNotSendItsPayloadIsNotTheOtherServersFault(t *testing.T)
 					t.Errorf("%+v", got)
 				}
 				synctest.Wait()
-				if members := c.servers[0].hub.Stats().Members; members != 0 {
+				if members := c.servers[0].Hub.Stats().Members; members != 0 {
 					t.Errorf("%d members", members)
 				}
-				if c.peers[1].counts.get("unreachable") != 0 {
+				if c.peers[1].counts.Get("unreachable") != 0 {
 					t.Error("the other server is blamed")
 				}
 			})

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 	"notifier/wsroom/socketio/engineio"
 )
@@ -94,17 +95,15 @@ func (c *fuzzed) Replay(ctx context.Context, account, cursor string, upTo int64,
 	if seq, known := c.Seq(cursor); known && seq > upTo {
 		return false, nil
 	}
-	return c.journal.Replay(ctx, account, cursor, upTo, yield)
+	return c.Journal.Replay(ctx, account, cursor, upTo, yield)
 }
 
 // Seq orders cursors.
-func (c *fuzzed) Seq(cursor string) (int64, bool) { return c.journal.Seq(cursor) }
+func (c *fuzzed) Seq(cursor string) (int64, bool) { return c.Journal.Seq(cursor) }
 
 func newFuzzed(t *testing.T) *fuzzed {
-	c := &fuzzed{server: &server{t: t, journal: &journal{}, seq: 100}}
-	c.hub = wsroom.NewHub(wsroom.HubConfig{MaxMessages: fuzzQueue})
-	c.hub.Open(c.seq, cursorOf(c.seq))
-	c.handler = socketio.NewHandler(c.hub, c, c, socketio.Config{})
+	c := &fuzzed{server: &server{Place: roomtest.NewPlace(wsroom.HubConfig{MaxMessages: fuzzQueue}, &roomtest.Journal{}), t: t}}
+	c.handler = socketio.NewHandler(c.Hub, c, c, socketio.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	c.cancel = cancel
 	c.request = func(method, body string) *http.Request {
@@ -138,8 +137,8 @@ func (c *fuzzed) leave() {
 	c.cancel()
 	c.serve(http.MethodGet, "")
 	c.polls.Wait()
-	err := c.hub.Drain(context.Background(), 0)
-	if left := c.hub.Stats(); err != nil || left.Members+left.Waiting > 0 {
+	err := c.Hub.Drain(context.Background(), 0)
+	if left := c.Hub.Stats(); err != nil || left.Members+left.Waiting > 0 {
 		c.t.Errorf("left behind: %+v (%v)", left, err)
 	}
 }
@@ -150,7 +149,7 @@ func (c *fuzzed) send(packet []byte, mute bool) bool {
 	answer := c.serve(http.MethodPost, string(packet)).Code
 	synctest.Wait()
 	if mute {
-		c.publish("1", `"1"`)
+		c.Publish("1", `"1"`)
 		return answer == http.StatusOK
 	}
 	want, status := c.model(packet)
@@ -160,7 +159,7 @@ func (c *fuzzed) send(packet []byte, mute bool) bool {
 	if status != http.StatusOK || want == nil {
 		return false
 	}
-	live := map[string]int64{"1": c.publish("1", `"1"`), "2": c.publish("2", `"2"`)}
+	live := map[string]int64{"1": c.Publish("1", `"1"`), "2": c.Publish("2", `"2"`)}
 	synctest.Wait()
 	if c.account != "" {
 		want = append(want, eventFrame(live[c.account], strconv.Quote(c.account)))
@@ -175,8 +174,8 @@ func (c *fuzzed) check(packet []byte, want []string) {
 	for _, frame := range c.frames {
 		var event []string
 		if text, found := strings.CutPrefix(frame, "42"); found && json.Unmarshal([]byte(text), &event) == nil && len(event) == 3 {
-			seq, known := c.journal.Seq(event[2])
-			if !known || seq <= c.seen || event[1] != c.account || event[0] != eventName {
+			seq, known := c.Journal.Seq(event[2])
+			if !known || seq <= c.seen || event[1] != c.account || event[0] != roomtest.EventName {
 				c.t.Fatalf("%q: event %s after %d, for account %q", packet, frame, c.seen, c.account)
 			}
 			c.seen = seq

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"notifier/wsroom"
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 )
 
@@ -40,18 +41,18 @@ func TestWhoDoesNotTakeItsEventsIsEvictedOnEitherTransport(t *testing.T) {
 					s := listenPipes(t, c.limit)
 					g := join(s)
 					for range c.fit {
-						s.publish("1", c.data)
+						s.Publish("1", c.data)
 						synctest.Wait()
 					}
-					if got := s.counts.get("evicted " + cause); got != 0 {
+					if got := s.Counts.Get("evicted " + cause); got != 0 {
 						t.Error("evicted although there is room")
 					}
-					s.publish("1", c.data)
-					if got := s.counts.get("evicted " + cause); got != 1 {
+					s.Publish("1", c.data)
+					if got := s.Counts.Get("evicted " + cause); got != 1 {
 						t.Errorf("evicted %d times", got)
 					}
 					time.Sleep(20 * time.Second)
-					if s.counts.get("closed 4408") != 1 || s.hub.Stats().Members != 0 {
+					if s.Counts.Get("closed 4408") != 1 || s.Hub.Stats().Members != 0 {
 						t.Error("still there")
 					}
 					w, again := s.rejoin("1", g.Pid, "")
@@ -77,7 +78,7 @@ func TestAnEvictedPollerLeavesNoQueueBehind(t *testing.T) {
 		data := `{"x":"` + strings.Repeat("y", megabyte) + `"}`
 		fill := func() {
 			for i := range pollers {
-				s.hub.Publish(fmt.Sprint(i), "1-1", 1000, eventName, []byte(data))
+				s.Hub.Publish(fmt.Sprint(i), "1-1", 1000, roomtest.EventName, []byte(data))
 			}
 		}
 		before := heap()
@@ -91,8 +92,8 @@ func TestAnEvictedPollerLeavesNoQueueBehind(t *testing.T) {
 		if got := heap() - before; got > pollers*megabyte/4 { // the sessions wait, for two seconds that do not pass
 			t.Errorf("%d bytes are still held", got)
 		}
-		if s.hub.Stats().Members != pollers || s.counts.get("evicted bytes") != pollers {
-			t.Errorf("%+v", s.hub.Stats())
+		if s.Hub.Stats().Members != pollers || s.Counts.Get("evicted bytes") != pollers {
+			t.Errorf("%+v", s.Hub.Stats())
 		}
 	})
 }
@@ -115,17 +116,17 @@ func TestAnAnswerIsNotWrittenForever(t *testing.T) {
 		"the session lives": {func(*server) {}, 10 * time.Second, "closed 1006"},
 		"it is evicted": {func(s *server) {
 			for range 60 {
-				s.publish("1", `{"x":"`+strings.Repeat("y", 2<<10)+`"}`)
+				s.Publish("1", `{"x":"`+strings.Repeat("y", 2<<10)+`"}`)
 			}
 		}, 2 * time.Second, "closed 4408"},
-		"the server ends": {func(s *server) { s.hub.Refuse(); go s.handler.Drain(s.t.Context()) }, 2 * time.Second, "closed 1012"},
+		"the server ends": {func(s *server) { s.Hub.Refuse(); go s.handler.Drain(s.t.Context()) }, 2 * time.Second, "closed 1012"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := listenPipes(t, small(50, 1<<20))
 				p, g := s.joinPoll("1")
-				s.publish("1", `{"id":1}`)
+				s.Publish("1", `{"id":1}`)
 				_, answers := s.raw("GET /socket.io/%s HTTP/1.1\r\nHost: x.example\r\n\r\n", p.query)
 				synctest.Wait() // the answer is under way, on a pipe that holds nothing
 				began := time.Now()
@@ -140,7 +141,7 @@ func TestAnAnswerIsNotWrittenForever(t *testing.T) {
 					t.Errorf("the answer came: %s", line)
 				}
 				time.Sleep(time.Minute)
-				if s.counts.get(c.closed) != 1 || s.hub.Stats().Members != 0 {
+				if s.Counts.Get(c.closed) != 1 || s.Hub.Stats().Members != 0 {
 					t.Error("still there")
 				}
 				if name != "the server ends" {
@@ -167,17 +168,17 @@ func TestWhoReadsItsAnswerByteByByteIsEvictedAndRecovers(t *testing.T) {
 	p, g := s.joinPoll("1")
 	data := `{"x":"` + strings.Repeat("y", 700) + `"}`
 	for range 50 {
-		s.publish("1", data)
+		s.Publish("1", data)
 	}
 	_, answers := s.raw("GET /socket.io/%s HTTP/1.1\r\nHost: x.example\r\n\r\n", p.query)
 	one := make([]byte, 1)
 	var read strings.Builder
-	for evicted := false; !evicted; evicted = s.counts.get("evicted messages") == 1 {
+	for evicted := false; !evicted; evicted = s.Counts.Get("evicted messages") == 1 {
 		if _, err := answers.Read(one); err != nil {
 			t.Fatal(err)
 		}
 		read.Write(one)
-		s.publish("1", data)
+		s.Publish("1", data)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(io.MultiReader(strings.NewReader(read.String()), answers)), nil)
 	if err != nil {
@@ -198,15 +199,13 @@ func TestWhoReadsItsAnswerByteByByteIsEvictedAndRecovers(t *testing.T) {
 		t.Errorf("%d frames in the answer", len(frames))
 	}
 	p.get(200, "1")
-	s.mu.Lock()
-	last := s.seq
-	s.mu.Unlock()
-	w, again := s.rejoin("1", g.Pid, cursorOf(116))
+	last := s.Seq()
+	w, again := s.rejoin("1", g.Pid, roomtest.CursorOf(116))
 	if again.Pid != g.Pid {
 		t.Fatal("not recovered")
 	}
 	for seq := int64(117); seq <= last; seq++ {
 		w.want(eventFrame(seq, data))
 	}
-	eventually(t, "counted", func() bool { return s.counts.get("closed 4408") == 1 })
+	roomtest.Eventually(t, "counted", func() bool { return s.Counts.Get("closed 4408") == 1 })
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"notifier/wsroom/internal/roomtest"
 	"notifier/wsroom/socketio"
 	"notifier/wsroom/socketio/stocktest"
 )
@@ -46,7 +47,7 @@ func startStock(t testing.TB, s *server, version, transport, token string) *stoc
 // publishStock publishes events whose ids follow one another.
 func publishStock(s *server, from, to int) {
 	for id := from; id <= to; id++ {
-		s.publish("1", fmt.Sprintf(`{"id":%d,"status":"FINALIZADO","contact":null}`, id))
+		s.Publish("1", fmt.Sprintf(`{"id":%d,"status":"FINALIZADO","contact":null}`, id))
 	}
 }
 
@@ -99,7 +100,7 @@ func TestStockClientLosesItsServerAndRecovers(t *testing.T) {
 			c.Next("connect")
 			publishStock(s, 1, 10)
 			c.WantEvents(1, 10)
-			s.hub.Resync(s.seq, cursorOf(s.seq)) // closes every transport
+			s.Hub.Resync(s.Seq(), roomtest.CursorOf(s.Seq())) // closes every transport
 			if got := c.Next("disconnect"); got.Reason != "transport close" {
 				t.Errorf("disconnect %q", got.Reason)
 			}

@@ -28,7 +28,7 @@ func TestPingsAndTheirDeadline(t *testing.T) {
 			t.Errorf("closed after %v", got)
 		}
 		synctest.Wait()
-		if s.counts.get("closed 1006") != 1 {
+		if s.Counts.Get("closed 1006") != 1 {
 			t.Error("not counted")
 		}
 	})
@@ -52,16 +52,16 @@ func TestIdleClientsAreToldTheCursor(t *testing.T) {
 		w, g := s.join("1")
 		began := time.Now()
 		for range 5 {
-			s.publish("2", `{}`)
+			s.Publish("2", `{}`)
 		}
 		w.want(`42["$cursor","1-105"]`)
 		if got := time.Since(began); got != 3*time.Minute {
 			t.Errorf("after %v", got)
 		}
 		time.Sleep(10 * time.Minute) // nothing has moved
-		seq := s.publish("1", `{"id":1}`)
+		seq := s.Publish("1", `{"id":1}`)
 		w.want(eventFrame(seq, `{"id":1}`))
-		s.journal.forget(105) // the pid's own cursor is too old by now
+		s.Journal.Forget(105) // the pid's own cursor is too old by now
 		w, again := s.rejoin("1", g.Pid, "1-105")
 		if again.Pid != g.Pid {
 			t.Error("not recovered")
@@ -74,9 +74,9 @@ func TestWithoutRecoveryIdleClientsAreToldNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := listenPipes(t, configured(func(c *socketio.Config) { c.NoRecovery, c.PingInterval = true, time.Hour }))
 		w, _ := s.join("1")
-		s.publish("2", `{}`)
+		s.Publish("2", `{}`)
 		time.Sleep(50 * time.Minute)
-		s.publish("1", `{"id":1}`)
+		s.Publish("1", `{"id":1}`)
 		w.want(`42["appointmnents.finished",{"id":1}]`)
 	})
 }
@@ -116,7 +116,7 @@ func TestAfterADisconnectTheSessionStaysAndIsPinged(t *testing.T) {
 		p.post(200, "41")
 		wantAfter(t, p.held(), began, 25*time.Second, "2")
 		w.want("2")
-		if stats := s.hub.Stats(); stats.Waiting != 2 || stats.Members != 0 {
+		if stats := s.Hub.Stats(); stats.Waiting != 2 || stats.Members != 0 {
 			t.Errorf("%+v", stats)
 		}
 	})
@@ -151,11 +151,11 @@ func TestAWebSocketThatDoesNotReadIsGivenUp(t *testing.T) {
 				s := listenPipes(t, c.opts...)
 				s.join("1")
 				for range c.events {
-					s.publish("1", `{"id":1}`)
+					s.Publish("1", `{"id":1}`)
 					synctest.Wait() // the first is being written
 				}
 				s.stays(time.Now(), c.after)
-				if got := s.counts.get(c.closed); got != 1 {
+				if got := s.Counts.Get(c.closed); got != 1 {
 					t.Errorf("counted %d", got)
 				}
 			})

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"notifier/wsroom/internal/roomtest"
 )
 
 // sid is the part of the query that names the session.
@@ -32,14 +34,14 @@ func TestUpgradeByHand(t *testing.T) {
 		t.Fatalf("the held GET: %+v", a)
 	}
 	p.get(200, "6") // as long as the upgrade is not complete
-	between := s.publish("1", `{"id":1}`)
+	between := s.Publish("1", `{"id":1}`)
 	w.send("5")
 	w.want(eventFrame(between, `{"id":1}`)) // what was queued meanwhile
 	p.get(400, `{"code":1,"message":"Session ID unknown"}`)
 	w.send(`421["x"]`)
 	w.want("431[]")
 	p.post(400, "3")
-	after := s.publish("1", `{"id":2}`)
+	after := s.Publish("1", `{"id":2}`)
 	w.want(eventFrame(after, `{"id":2}`))
 	w.send("1")
 	w.wantClose(1000, "left")
@@ -94,14 +96,14 @@ func TestProbesThatFailLeaveThePollingUnharmed(t *testing.T) {
 				p, _ := s.joinPoll("1")
 				fail(p.dialProbe())
 				time.Sleep(11 * time.Second)
-				seq := s.publish("1", `{"id":1}`)
+				seq := s.Publish("1", `{"id":1}`)
 				p.get(200, eventFrame(seq, `{"id":1}`))
 				p.get(200, "2")
 				w := p.dialProbe() // and may be tried again
 				w.send("2probe")
 				w.want("3probe")
 				w.send("5")
-				seq = s.publish("1", `{"id":2}`)
+				seq = s.Publish("1", `{"id":2}`)
 				w.want(eventFrame(seq, `{"id":2}`))
 			})
 		})
@@ -116,7 +118,7 @@ func TestNothingIsLostOrDoubledByAnUpgradeUnderLoad(t *testing.T) {
 			total := 0
 			publish := func(n int) {
 				for range n {
-					s.publish("1", fmt.Sprintf(`{"id":%d}`, total))
+					s.Publish("1", fmt.Sprintf(`{"id":%d}`, total))
 					total++
 				}
 			}
@@ -165,7 +167,7 @@ func TestASessionThatEndsDuringAProbeTakesItAlong(t *testing.T) {
 	if _, _, err := w.conn.Read(t.Context()); err == nil {
 		t.Error("the probe is still there")
 	}
-	eventually(t, "gone", func() bool { return s.hub.Stats().Members == 0 })
+	roomtest.Eventually(t, "gone", func() bool { return s.Hub.Stats().Members == 0 })
 }
 
 func TestPingsOfTheWebSocketAreAnswered(t *testing.T) {

@@ -12,7 +12,8 @@ type Counts struct {
 	n  map[string]int
 }
 
-func (c *Counts) add(key string, n int) {
+// Add counts n more.
+func (c *Counts) Add(key string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n == nil {
@@ -29,25 +30,25 @@ func (c *Counts) Get(key string) int {
 }
 
 // Joined implements wsroom.Metrics, as the others do.
-func (c *Counts) Joined(protocol string) { c.add("joined "+protocol, 1) }
+func (c *Counts) Joined(protocol string) { c.Add("joined "+protocol, 1) }
 
 // Left counts "left".
-func (c *Counts) Left(protocol string) { c.add("left "+protocol, 1) }
+func (c *Counts) Left(protocol string) { c.Add("left "+protocol, 1) }
 
 // Delivered counts "delivered".
-func (c *Counts) Delivered(protocol string, n int) { c.add("delivered "+protocol, n) }
+func (c *Counts) Delivered(protocol string, n int) { c.Add("delivered "+protocol, n) }
 
 // Evicted counts "evicted".
-func (c *Counts) Evicted(cause string) { c.add("evicted "+cause, 1) }
+func (c *Counts) Evicted(cause string) { c.Add("evicted "+cause, 1) }
 
 // Closed counts "closed".
-func (c *Counts) Closed(code int) { c.add(fmt.Sprintf("closed %d", code), 1) }
+func (c *Counts) Closed(code int) { c.Add(fmt.Sprintf("closed %d", code), 1) }
 
 // Replayed counts "replayed".
-func (c *Counts) Replayed(outcome string) { c.add("replayed "+outcome, 1) }
+func (c *Counts) Replayed(outcome string) { c.Add("replayed "+outcome, 1) }
 
 // ClientEventDropped counts "dropped".
-func (c *Counts) ClientEventDropped() { c.add("dropped", 1) }
+func (c *Counts) ClientEventDropped() { c.Add("dropped", 1) }
 
 // Record is a log that can be read while it is written.
 type Record struct {

@@ -27,10 +27,10 @@ type Place struct {
 	seq int64
 }
 
-// NewPlace makes one; the configuration's metrics and logger are its own.
-func NewPlace(config wsroom.HubConfig) *Place {
-	p := &Place{Journal: &Journal{}, Counts: &Counts{}, Record: &Record{}, seq: 100}
-	p.Logger = slog.New(slog.NewJSONHandler(p.Record, nil))
+// NewPlace makes one, with metrics and a logger of its own; places may share a journal.
+func NewPlace(config wsroom.HubConfig, journal *Journal) *Place {
+	p := &Place{Journal: journal, Counts: &Counts{}, Record: &Record{}, seq: 100}
+	p.Logger = slog.New(slog.NewJSONHandler(p.Record, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config.Metrics, config.Logger = p.Counts, p.Logger
 	p.Hub = wsroom.NewHub(config)
 	p.Hub.Open(p.seq, CursorOf(p.seq))
@@ -41,12 +41,28 @@ func NewPlace(config wsroom.HubConfig) *Place {
 func (p *Place) Publish(account, data string) (seq int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seq++
-	p.Journal.Append(account, p.seq, data)
-	p.Hub.Claim(p.seq, CursorOf(p.seq))
-	p.Hub.Publish(account, CursorOf(p.seq), p.seq, EventName, []byte(data))
-	p.Hub.Settle(p.seq, CursorOf(p.seq))
+	p.Journal.Append(account, p.seq+1, data)
+	p.tell(Entry{account, p.seq + 1, data})
 	return p.seq
+}
+
+// Read puts the journal's events up to this one into the rooms, those that were not: a place may lag behind others that share its journal.
+func (p *Place) Read(upTo int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.Journal.Entries() {
+		if e.Seq > p.seq && e.Seq <= upTo {
+			p.tell(e)
+		}
+	}
+}
+
+// tell is a batch of one. Under mu.
+func (p *Place) tell(e Entry) {
+	p.Hub.Claim(e.Seq, CursorOf(e.Seq))
+	p.Hub.Publish(e.Account, CursorOf(e.Seq), e.Seq, EventName, []byte(e.Data))
+	p.Hub.Settle(e.Seq, CursorOf(e.Seq))
+	p.seq = e.Seq
 }
 
 // Seq is the number of the latest event.
@@ -90,17 +106,25 @@ func (p *Place) ListenPipes(t testing.TB, handler http.Handler) (*http.Server, *
 	t.Helper()
 	pipes := NewPipes()
 	web := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second}
+	end := Serve(web, pipes)
+	t.Cleanup(func() {
+		p.Drain(t)
+		end()
+	})
+	return web, pipes
+}
+
+// Serve has a server run until end, which waits for it.
+func Serve(web *http.Server, on net.Listener) (end func()) {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = web.Serve(pipes) // http.ErrServerClosed, when the test is over
+		_ = web.Serve(on) // http.ErrServerClosed, when the test is over
 	}()
-	t.Cleanup(func() {
-		p.Drain(t)
+	return func() {
 		_ = web.Close()
 		<-served
-	})
-	return web, pipes
+	}
 }
 
 // Dialer connects to addresses.
