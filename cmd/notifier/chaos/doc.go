@@ -11,6 +11,7 @@
 //	world.go      what it plays in: database.go, the servers; node.go, a daemon and the links around it; keys.go, an identity provider
 //	daemon.go     one `notifier serve`; journal.go, what it has logged; wrongclock.go, one that does not know the time
 //	clinic.go     writers, and what they have committed; writer.go, one of them
+//	balancer.go   a proxy without affinity
 //	invite.go     the screens; screen.go, one of them and what it received; plain.go, stock.go: the two wire protocols
 //	oracle.go     the comparison with the log; audience.go, of the screens; judges.go, of daemons, servers and clinic; releases.go, of the doctors
 //	verdict.go    what came of it, and the table at the end; story.go, the story of a lost event

@@ -46,7 +46,11 @@ func (w *world) host(ctx context.Context, protocol string) (seat func(s *screen,
 			return nil
 		}, nil
 	case "socketio":
-		stock, err := newStock(ctx, w.doors, w.randomOf(0))
+		doors, kinds := w.doors, [][]string{webSocketOnly, byDefault}
+		if w.balancer != nil {
+			doors, kinds = w.balancer.doors, [][]string{pollingOnly, byDefault}
+		}
+		stock, err := newStock(ctx, doors, w.randomOf(0), kinds...)
 		if err != nil {
 			return nil, err
 		}

@@ -30,6 +30,7 @@ type plan struct {
 	binary   map[int]string                      // of one daemon, by its number: a build that is not the usual one
 	clock    map[int]time.Duration               // of one daemon, by its number: how much later its clock is
 	jwks     bool                                // tokens are signed with a key from a JWKS
+	balanced bool                                // stock screens reach the daemons by a balancer without affinity
 	writers  int                                 // of the clinic, if not the usual number
 	rate     float64                             // terminal changes a second, if not the usual
 	before   func(context.Context, *world) error // when everything is installed and no daemon runs

@@ -34,12 +34,7 @@ var daemonScenarios = []*scenario{
 	{
 		name: "daemon-stopped", about: "SIGSTOP of one daemon for 10 s: its screens go elsewhere, and it catches up",
 		fault: func(ctx context.Context, w *world) error {
-			n := w.nodes[1]
-			if err := n.signal(syscall.SIGSTOP); err != nil {
-				return err
-			}
-			w.over()
-			return errors.Join(pause(ctx, 10*time.Second), n.signal(syscall.SIGCONT))
+			return w.stopFor(ctx, 10*time.Second, w.nodes[1])
 		},
 		allows: allowance{linksCut: true},
 		resume: screenSilence + 2*time.Second,
@@ -57,6 +52,37 @@ var daemonScenarios = []*scenario{
 		allows: allowance{linksCut: true},
 		resume: time.Second,
 	},
+	{
+		name: "sessions-spread", about: "each request of a Socket.IO session goes to the next daemon, while one is killed, one terminated, one stopped",
+		plan:   plan{balanced: true},
+		fault:  func(ctx context.Context, w *world) error { return w.eachItsEnd(ctx) },
+		allows: allowance{linksCut: true},
+		resume: screenSilence + 2*time.Second,
+	},
+}
+
+// eachItsEnd does to each daemon something else, one after the other, with a little time to come to rest between.
+func (w *world) eachItsEnd(ctx context.Context) error {
+	const rest = 2 * time.Second
+	if err := errors.Join(w.replace(ctx, syscall.SIGKILL, 2*time.Second, w.nodes[0]), pause(ctx, rest)); err != nil {
+		return err
+	}
+	if err := errors.Join(w.replace(ctx, syscall.SIGTERM, 0, w.nodes[1]), pause(ctx, rest)); err != nil {
+		return err
+	}
+	if err := w.stopFor(ctx, 5*time.Second, w.nodes[2]); err != nil {
+		return err
+	}
+	return w.spread(ctx)
+}
+
+// stopFor has a daemon stand still for a while.
+func (w *world) stopFor(ctx context.Context, long time.Duration, n *node) error {
+	if err := n.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	w.over()
+	return errors.Join(pause(ctx, long), n.signal(syscall.SIGCONT))
 }
 
 // replace ends daemons, and starts them again after a while.

@@ -23,6 +23,7 @@ import (
 type stock struct {
 	dir     string        // of the program
 	doors   func() []door // where daemons can be reached
+	kinds   [][]string    // the transports of the first, the second, and so on, over again
 	rand    *rand.Rand
 	visits  []*visit
 	partial []byte       // a line that has not ended yet
@@ -31,9 +32,8 @@ type stock struct {
 	stop    context.CancelFunc
 }
 
-// visit is one of them, and its way to a daemon. A stock client knows one address, and a browser's way from there to a
-// daemon is a balancer's that keeps to it, since the requests of one session belong together, until it is not
-// answered.
+// visit is one of them, and its way to a daemon. A stock client knows one address, and its way from there to a daemon
+// is a balancer's that keeps to it until it is not answered; or it leads to the world's balancer, which does not.
 type visit struct {
 	*screen
 	order order
@@ -62,8 +62,15 @@ type news struct {
 	Refused     bool   `json:"refused"`
 }
 
+// The transports of stock screens. Those that a client begins with by itself are the default.
+var (
+	webSocketOnly = []string{"websocket"}
+	pollingOnly   = []string{"polling"}
+	byDefault     = []string{"polling", "websocket"}
+)
+
 // newStock prepares the program, for no screens yet.
-func newStock(ctx context.Context, doors func() []door, random *rand.Rand) (*stock, error) {
+func newStock(ctx context.Context, doors func() []door, random *rand.Rand, kinds ...[]string) (*stock, error) {
 	module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return nil, fmt.Errorf("find the module: %w", err)
@@ -72,17 +79,14 @@ func newStock(ctx context.Context, doors func() []door, random *rand.Rand) (*sto
 	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err != nil {
 		return nil, fmt.Errorf("find the stock client, which `.ci/install test` installs: %w", err)
 	}
-	return &stock{dir: dir, doors: doors, rand: random}, nil
+	return &stock{dir: dir, doors: doors, kinds: kinds, rand: random}, nil
 }
 
 // invite adds a screen, whose way leads to the door of that number.
 func (s *stock) invite(screen *screen, token string, way *link.Link, home int) {
 	v := &visit{screen: screen, way: way, order: order{
-		Screen: len(s.visits), URL: "http://" + way.Addr(), Token: token, Transports: []string{"polling", "websocket"},
+		Screen: len(s.visits), URL: "http://" + way.Addr(), Token: token, Transports: s.kinds[len(s.visits)%len(s.kinds)],
 	}}
-	if len(s.visits)%2 == 0 {
-		v.order.Transports = []string{"websocket"}
-	}
 	doors := s.doors()
 	v.lead(doors[home%len(doors)])
 	s.visits = append(s.visits, v)
@@ -178,5 +182,7 @@ func (s *stock) leave(v *visit, n news) {
 	case s.rand.IntN(3) > 0:
 		return
 	}
-	v.lead(doors[s.rand.IntN(len(doors))])
+	if len(doors) > 0 {
+		v.lead(doors[s.rand.IntN(len(doors))])
+	}
 }

@@ -103,7 +103,7 @@ func newFake(t *testing.T) (*fakeSocketIO, *stock) {
 	t.Helper()
 	fake := &fakeSocketIO{t: t, connect: make(chan handshake, 10), polled: make(chan struct{}, 1)}
 	doors := fake.doors()
-	all, err := newStock(t.Context(), func() []door { return slices.Clone(doors) }, rand.New(rand.NewPCG(1, 1)))
+	all, err := newStock(t.Context(), func() []door { return slices.Clone(doors) }, rand.New(rand.NewPCG(1, 1)), webSocketOnly, byDefault)
 	if err != nil {
 		t.Fatal(err)
 	}

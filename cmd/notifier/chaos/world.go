@@ -31,6 +31,8 @@ type world struct {
 	screens []*screen
 	players []player // the same, as they are run
 
+	balancer *balancer // before the daemons, for the stock screens; nil: each of them has a way of its own
+
 	group *errgroup.Group // links
 
 	mu       sync.Mutex
@@ -102,6 +104,11 @@ func open(ctx context.Context, o options, p plan) (w *world, err error) {
 			return w, err
 		}
 		w.nodes = append(w.nodes, n)
+	}
+	if p.balanced {
+		if err := w.balance(ctx); err != nil {
+			return w, err
+		}
 	}
 	if p.before != nil {
 		if err := p.before(ctx, w); err != nil {
