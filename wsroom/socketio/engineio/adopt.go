@@ -174,7 +174,7 @@ func (s *Session) settle(state *baggage) bool {
 	s.server.table.upgrade(s.sid)
 	s.mu.Lock()
 	now := s.server.now()
-	s.due.PingAt, s.due.AuthBy = now+max(state.Ping, time.Nanosecond), 0
+	s.due.PingAt, s.due.AuthBy = now+min(max(state.Ping, time.Nanosecond), s.server.PingInterval), 0
 	if state.Connect != 0 {
 		s.due.AuthBy = now + max(state.Connect, time.Nanosecond)
 	}
@@ -190,10 +190,11 @@ func (s *Session) settle(state *baggage) bool {
 	return true
 }
 
-// desert is leave for a session that has not come: nobody hears of it.
+// desert is leave for a session that has not come: nobody hears of it, unless we gave it a reason.
 func (s *Session) desert() {
 	s.stop()
-	if s.member.Ended() != nil {
+	ended := s.member.Ended()
+	if ended != nil {
 		s.conn.Discard() // it is being told
 	}
 	s.member.Retire()
@@ -202,5 +203,8 @@ func (s *Session) desert() {
 	s.work.Wait()
 	s.writer.Wait()
 	s.server.table.left(s.sid)
+	if ended != nil {
+		s.report(webSocket, ended.Close, ended.Code)
+	}
 	s.member.Leave()
 }

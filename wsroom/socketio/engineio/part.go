@@ -5,12 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
 
 	"notifier/wsroom"
 )
+
+// maxSteps is what a client says in a probe, line by line.
+const maxSteps = int64(len(probeAsked) + len(probeDone) + 2)
 
 // cutter is a probe: a WebSocket here, or the request of a daemon that has it.
 type cutter interface{ Cut() }
@@ -65,7 +69,7 @@ func (s *Session) serveMove(w http.ResponseWriter, r *http.Request, p *poll) {
 	}
 	defer s.probes.Done()
 	defer context.AfterFunc(ctx, probe.Cut)()
-	if http.NewResponseController(w).Flush() != nil || !p.follow(bufio.NewReader(r.Body)) {
+	if http.NewResponseController(w).Flush() != nil || !p.follow(bufio.NewReader(io.LimitReader(r.Body, maxSteps))) {
 		s.probeOver(p)
 		return
 	}
