@@ -189,18 +189,27 @@ func (d *daemon) shutDown(ctx context.Context) error {
 	public := make(chan error, 1)
 	d.hub.Refuse()
 	go func() {
-		d.socketIO.Drain(ctx)            // who polls has to come by this address to be told
-		public <- d.public.Shutdown(ctx) // closes the address at once, then waits for requests
+		d.socketIO.Drain(ctx) // who polls has to come by this address to be told
+		public <- endHTTP(ctx, d.public)
 	}()
 	if err := d.hub.Drain(ctx, d.settings.drain); err != nil {
 		d.log.LogAttrs(ctx, slog.LevelWarn, "drain_incomplete", slog.Any("error", err))
 	}
-	err := errors.Join(<-public, d.admin.Shutdown(ctx))
+	err := errors.Join(<-public, endHTTP(ctx, d.admin))
 	d.log.LogAttrs(ctx, slog.LevelInfo, "stopped")
 	return err
 }
 
 var errDrainTimeout = errors.New("the drain took too long")
+
+// endHTTP closes the address at once and then waits for requests; not longer than ctx for those of strangers, who do not send what they announced.
+func endHTTP(ctx context.Context, server *http.Server) error {
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	return err
+}
 
 // serveHTTP ends without an error when its address is closed on purpose.
 func serveHTTP(server *http.Server, listener net.Listener) error {

@@ -90,6 +90,7 @@ func newPeers(ctx context.Context, settings serveSettings, enlist enlist, metric
 	}
 	p.client = &http.Transport{
 		DialTLSContext: p.dial, Protocols: protocols, HTTP2: keepalive, IdleConnTimeout: peerIdle, DisableCompression: true,
+		MaxConnsPerHost: 1, // also while it does not answer
 	}
 	return p, nil
 }
@@ -183,6 +184,9 @@ func (p *peers) Send(id string, r *http.Request) (*http.Response, error) {
 		return nil, errPeerUnknown
 	}
 	p.metrics.peerRequests.WithLabelValues("unreachable").Inc()
+	if errors.Is(err, errPeerResting) {
+		return nil, err // why it could not be reached was told
+	}
 	if unlogged, now := p.quiet.turn(time.Now()); now {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "peer_unreachable", slog.String("peer", id), slog.Any("error", err), slog.Int("unlogged_before", unlogged))
 	}

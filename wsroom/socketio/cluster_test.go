@@ -38,6 +38,7 @@ type neighbour struct {
 	client  *http.Transport
 
 	loseAnswer bool // what a move ends with does not arrive
+	frozen     bool // nothing that it asks for is answered
 
 	mu      sync.Mutex
 	conns   []net.Conn
@@ -123,6 +124,10 @@ func (p *neighbour) Send(id string, r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	p.errands = append(p.errands, strings.TrimPrefix(r.URL.Path, "/engineio/"))
 	p.mu.Unlock()
+	if p.frozen {
+		<-r.Context().Done()
+		return nil, context.Cause(r.Context())
+	}
 	r.URL.Scheme, r.URL.Host = "http", id
 	response, err := p.client.RoundTrip(r)
 	if err != nil && r.Context().Err() == nil { // else it is the client's doing

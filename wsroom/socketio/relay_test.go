@@ -240,3 +240,29 @@ func TestASlowClientElsewhereIsEvicted(t *testing.T) {
 	}
 	p.at(c.servers[1]).get(200, "1")
 }
+
+func TestAServerThatEndsDoesNotWaitForOneThatIsFrozen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := gatherPipes(t)
+		a, b := c.servers[0], c.servers[1]
+		p, _ := a.joinPoll("1")
+		c.peers[1].frozen = true
+		held := p.at(b).held()
+		b.Hub.Refuse()
+		began := time.Now()
+		again := make(chan (<-chan answer), 1)
+		go func() {
+			time.Sleep(time.Second) // while it lets go
+			again <- p.at(b).held()
+		}()
+		b.handler.Drain(t.Context())
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("let go after %v", took)
+		}
+		for _, get := range []<-chan answer{held, <-again} {
+			if got := <-get; got.status != 200 || got.body != "6" || time.Since(began) != 2*time.Second {
+				t.Errorf("after %v: %+v", time.Since(began), got)
+			}
+		}
+	})
+}

@@ -56,10 +56,8 @@ func (srv *Server) ownerOf(sid string) (owner string, foreign bool) {
 }
 
 // serveForeign is for requests that name a session of another daemon. The Origin was judged here, where the client is.
-func (srv *Server) serveForeign(w http.ResponseWriter, r *http.Request, owner, sid, transport string, upgrade bool) {
+func (srv *Server) serveForeign(w http.ResponseWriter, r *http.Request, owner, sid string, upgrade bool) {
 	switch {
-	case upgrade != (transport == webSocket):
-		badRequest.send(w)
 	case upgrade:
 		srv.adopt(w, r, owner, sid)
 	case r.Method == http.MethodGet, r.Method == http.MethodPost:

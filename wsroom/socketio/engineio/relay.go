@@ -14,6 +14,7 @@ import (
 
 var (
 	errUnanswered = errors.New("the answer did not reach the client")
+	errLetGo      = errors.New("this daemon ends")
 	errBody       = errors.New("the client's payload did not arrive")
 )
 
@@ -22,78 +23,99 @@ const errandTimeout = 5 * time.Second
 
 // relay is what this daemon passes on: the GETs that others hold for clients of ours.
 type relay struct {
-	mu      sync.Mutex
-	held    map[string]map[string]int // how many, by owner and sid
-	closing bool
+	mu   sync.Mutex
+	held map[*held]struct{}
+	none chan struct{} // closed when none is held; nil: nobody waits for that
+	over chan struct{} // made when no more are held, closed when letGo is through
 }
 
-// hold notes a GET; it reports false when no more are to be held.
-func (l *relay) hold(owner, sid string) bool {
+// held is one of them.
+type held struct {
+	owner, sid string
+	cut        context.CancelCauseFunc
+}
+
+// hold notes a GET. When no more are to be held it returns what is to be waited for instead.
+func (l *relay) hold(h *held) (over <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closing {
-		return false
+	if l.over != nil {
+		return l.over
 	}
 	if l.held == nil {
-		l.held = make(map[string]map[string]int)
+		l.held = make(map[*held]struct{})
 	}
-	if l.held[owner] == nil {
-		l.held[owner] = make(map[string]int)
-	}
-	l.held[owner][sid]++
-	return true
+	l.held[h] = struct{}{}
+	return nil
 }
 
-func (l *relay) release(owner, sid string) {
+func (l *relay) release(h *held) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sids := l.held[owner]
-	if sids[sid]--; sids[sid] == 0 {
-		delete(sids, sid)
-	}
-	if len(sids) == 0 {
-		delete(l.held, owner)
+	delete(l.held, h)
+	l.checkNone()
+}
+
+func (l *relay) checkNone() {
+	if l.none != nil && len(l.held) == 0 {
+		close(l.none)
+		l.none = nil
 	}
 }
 
-// close lets nothing be held any more, and returns what is: by owner, a sid in a line.
-func (l *relay) close() map[string]string {
+// close lets nothing be held any more, and returns what is: by owner, a sid in a line; and a channel that is closed when none is. To be called once.
+func (l *relay) close() (owners map[string]string, none <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closing = true
-	held := make(map[string]string, len(l.held))
-	for owner, sids := range l.held {
-		var lines strings.Builder
-		for sid := range sids {
-			lines.WriteString(sid + "\n")
-		}
-		held[owner] = lines.String()
+	l.over = make(chan struct{})
+	owners = make(map[string]string)
+	for h := range l.held {
+		owners[h.owner] += h.sid + "\n"
 	}
-	return held
+	l.none = make(chan struct{})
+	none = l.none
+	l.checkNone()
+	return owners, none
+}
+
+// cut gives up what is still held.
+func (l *relay) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for h := range l.held {
+		h.cut(errLetGo)
+	}
+	close(l.over)
 }
 
 // passOn brings a request of long-polling to the daemon that has its session, and the answer back. A request that the client gives up is given up there, too,
 // which ends the session as it does for the daemon's own clients. Of a daemon that is gone the client hears what it hears of any session that is: it opens
 // another, and recovers.
 func (srv *Server) passOn(w http.ResponseWriter, r *http.Request, owner, sid string) {
-	control := http.NewResponseController(w)
-	if r.Method == http.MethodGet {
-		if !srv.relay.hold(owner, sid) {
-			_ = answer(w, string(Noop)) // the client asks again, and another daemon hears it: this one closes
-			return
-		}
-		defer srv.relay.release(owner, sid)
-	} else {
-		_ = control.SetReadDeadline(time.Now().Add(payloadTimeout)) // see readPayload
-	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
+	if r.Method == http.MethodGet {
+		get := &held{owner, sid, cancel}
+		if over := srv.relay.hold(get); over != nil {
+			select {
+			case <-over: // before that it would ask here again, and again
+			case <-ctx.Done():
+			}
+			sendAway(w)
+			return
+		}
+		defer srv.relay.release(get)
+	} else {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(payloadTimeout)) // see readPayload
+	}
 	response, err := srv.send(ctx, owner, r.Method, peerURL(errandPoll, sid), &upload{r.Body, cancel}, r.ContentLength)
 	var body []byte
 	if err == nil {
 		body, err = readAnswer(response)
 	}
 	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errLetGo):
+		sendAway(w)
 	case err != nil && ctx.Err() != nil: // the client's doing
 		badRequest.send(w)
 	case err != nil:
@@ -103,6 +125,12 @@ func (srv *Server) passOn(w http.ResponseWriter, r *http.Request, owner, sid str
 			srv.lost(ctx, owner, sid)
 		}
 	}
+}
+
+// sendAway answers a GET with nothing, and not on this connection again: the client asks at once, and another daemon shall hear it.
+func sendAway(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = answer(w, string(Noop))
 }
 
 // send makes a request for another daemon.
@@ -161,23 +189,33 @@ func passBack(w http.ResponseWriter, r *http.Request, response *http.Response, b
 
 // lost ends a session whose client did not get what it was sent.
 func (srv *Server) lost(ctx context.Context, owner, sid string) {
-	srv.errand(ctx, owner, peerURL(errandLost, sid), "")
+	srv.errand(context.WithoutCancel(ctx), owner, peerURL(errandLost, sid), "")
 }
 
 // errand asks another daemon for something that nobody waits for.
 func (srv *Server) errand(ctx context.Context, owner, url, body string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), errandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, errandTimeout)
 	defer cancel()
 	if response, err := srv.send(ctx, owner, http.MethodPost, url, strings.NewReader(body), int64(len(body))); err == nil {
 		_ = response.Body.Close() // it says nothing
 	}
 }
 
-// letGo has the GETs answered that other daemons hold for our clients: who asks again finds another daemon. From now on none is held.
+// letGo has the GETs answered that other daemons hold for our clients: who asks again finds another daemon. From now on none is held. A daemon that does not
+// hear of it holds up nobody for longer than a client of our own could.
 func (srv *Server) letGo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lingerTime)
+	defer cancel()
 	var errands sync.WaitGroup
-	for owner, sids := range srv.relay.close() {
+	owners, none := srv.relay.close()
+	for owner, sids := range owners {
 		errands.Go(func() { srv.errand(ctx, owner, peerURL(errandRelease, ""), sids) })
 	}
+	select {
+	case <-none:
+	case <-ctx.Done():
+	}
+	cancel()
+	srv.relay.cut()
 	errands.Wait()
 }

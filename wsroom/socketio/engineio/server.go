@@ -126,12 +126,12 @@ func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, tra
 	switch {
 	case s == nil && upgrade && srv.table.hasUpgraded(sid):
 		srv.turnAway(w, r)
-	case foreign:
-		srv.serveForeign(w, r, owner, sid, transport, upgrade)
-	case s == nil:
+	case s == nil && !foreign:
 		unknownSession.send(w)
 	case upgrade != (transport == webSocket), r.URL.Query().Get("EIO") != "4":
 		badRequest.send(w)
+	case foreign:
+		srv.serveForeign(w, r, owner, sid, upgrade)
 	case upgrade:
 		s.probe(w, r, p)
 	case r.Method == http.MethodGet:

@@ -264,11 +264,13 @@ func (s *Session) stop() {
 	}
 }
 
-// report says once, at the edge, how a session ended.
+// report says once, at the edge, how a session ended. Of who never said whose it is only debug hears: anybody can open those, and a refusal has its own line.
 func (s *Session) report(transport string, code int, name string) {
 	attrs := []slog.Attr{slog.String("protocol", s.server.protocol.Name()), slog.String("transport", transport),
 		slog.String("remote_addr", s.remote), slog.Int("close_code", code), slog.String("code", name)}
+	level := slog.LevelDebug
 	if account := s.member.Account(); account != "" {
+		level = slog.LevelInfo
 		attrs = append(attrs, slog.String("account", account))
 	}
 	attrs = append(attrs, s.app.Describe()...)
@@ -277,6 +279,6 @@ func (s *Session) report(transport string, code int, name string) {
 		attrs = append(attrs, slog.Any("cause", s.cause))
 	}
 	s.mu.Unlock()
-	s.server.Logger.LogAttrs(context.Background(), slog.LevelInfo, "connection_closed", attrs...)
+	s.server.Logger.LogAttrs(context.Background(), level, "connection_closed", attrs...)
 	s.server.Metrics.Closed(code)
 }
