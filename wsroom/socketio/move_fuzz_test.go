@@ -155,6 +155,9 @@ func adopt(t *testing.T, answer []byte) {
 	if left := a.Hub.Stats(); left.Members+left.Waiting+left.Rooms > 0 {
 		t.Errorf("left behind: %+v", left)
 	}
+	if a.isClosed(1008) && !strings.Contains(a.Record.String(), "unpack session") {
+		t.Errorf("%q: the log does not say what is wrong with it: %s", answer, a.Record)
+	}
 	if a.outcomes.Get("moved")+a.outcomes.Get("failed") != 1 {
 		t.Errorf("counted %v", &a.outcomes)
 	}
