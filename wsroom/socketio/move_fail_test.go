@@ -239,8 +239,10 @@ func TestTokensAreInNoLogOfAMove(t *testing.T) {
 	p.get(200, "")
 	w := p.at(c.servers[1]).upgrade()
 	w.send("5")
+	roomtest.Eventually(t, "in its room again", func() bool { return c.servers[1].Hub.Stats().Rooms == 1 })
 	w.send("1")
 	w.wantClose(1000, "left")
+	roomtest.Eventually(t, "the log has the session", func() bool { return strings.Contains(c.servers[1].Record.String(), `"cl1nic-with-a-name"`) })
 	for _, s := range c.servers {
 		if strings.Contains(s.Record.String(), "/1h") {
 			t.Error(s.Record)

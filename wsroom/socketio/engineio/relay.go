@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -174,13 +173,7 @@ func passBack(w http.ResponseWriter, r *http.Request, response *http.Response, b
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(answerTimeout)) // not supported: then the server's own has to do
-	w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(response.StatusCode)
-	if _, err := w.Write(body); err != nil {
-		return err
-	}
-	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := respond(w, response.StatusCode, response.Header.Get("Content-Type"), string(body)); err != nil {
 		return err
 	}
 	_ = control.SetWriteDeadline(time.Time{})

@@ -251,8 +251,13 @@ func (p *poll) answer(w http.ResponseWriter, body string) error {
 
 // answer writes a whole response and sees it on its way.
 func answer(w http.ResponseWriter, body string) error {
-	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+	return respond(w, http.StatusOK, "text/plain; charset=UTF-8", body)
+}
+
+func respond(w http.ResponseWriter, status int, contentType, body string) error {
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
 	if _, err := io.WriteString(w, body); err != nil {
 		return err
 	}
