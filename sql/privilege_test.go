@@ -28,6 +28,7 @@ func TestTheRuntimeRoleCanDoItsJob(t *testing.T) {
 		`SELECT notifier.enlist('d', '127.0.0.1:1', '', 'v')`,
 		`SELECT * FROM notifier.daemon`,
 		`SELECT notifier.discharge('d')`,
+		`SELECT * FROM notifier.statuses()`,
 		`SELECT * FROM notifier.migration`,
 		`SELECT * FROM notifier.appointment_dto`,
 		`LISTEN notifier_bell`,

@@ -1,0 +1,6 @@
+-- Do the tables of one row have theirs, what waits to be numbered, and which daemons have been here in the last minute?
+SELECT (SELECT count(*) FROM notifier.head), (SELECT count(*) FROM notifier.setting), (SELECT count(*) FROM notifier.cut),
+       (SELECT count(*) FROM (SELECT FROM notifier.staging LIMIT 100000) AS s),
+       coalesce((SELECT extract(epoch FROM clock_timestamp() - min(o.changed_at))
+                 FROM (SELECT s.changed_at FROM notifier.staging AS s ORDER BY s.id LIMIT 100) AS o), 0)::float8,
+       (SELECT count(*) FROM notifier.daemon AS d WHERE d.seen_at > clock_timestamp() - interval '1 minute')

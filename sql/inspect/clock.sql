@@ -1,0 +1,2 @@
+-- The time, asked for several times: the quickest answer counts.
+SELECT clock_timestamp()
