@@ -140,9 +140,13 @@ func tombstoneOf(e Event) []byte {
 // dateTime is ISO 8601 as JavaScript's Date prints it.
 const dateTime = "2006-01-02T15:04:05.000Z"
 
+// appendJSON writes an id as the server gave it. See appendQuoted for what is no UTF-8: an id may be a text.
 func appendJSON(b, value []byte) []byte {
-	if value == nil {
+	switch {
+	case value == nil:
 		return append(b, "null"...)
+	case !utf8.Valid(value):
+		value = bytes.ToValidUTF8(value, []byte("\uFFFD"))
 	}
 	return append(b, value...)
 }

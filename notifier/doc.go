@@ -25,8 +25,10 @@
 //	lend.go         lets the writers ring their bell, as long as the queue of NOTIFY has room
 //	watch.go        looks whether all this works; judge.go decides what is trouble, trouble.go names it, watch_log.go tells it
 //	registry.go     which daemons run, for them to find each other
+//	inspect.go      the same questions, asked once: for notifier check
 //	clock.go        the database's clock, by which delays are measured
 //	quiet.go        log lines that can repeat thousands of times
+//	tracer.go       who is told of each step of an event's way
 //	metrics.go      what is counted; queries.go, the statements, each in a .sql file
 //
 // PostgreSQL holds all state that matters. Any number of daemons may run on one database: each numbers,

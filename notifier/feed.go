@@ -37,12 +37,14 @@ type Feed struct {
 	poll      time.Duration
 	eager     time.Duration // eagerPoll, but for tests of the bell alone
 	metrics   Metrics
+	tracer    Tracer
 	log       *slog.Logger
 
 	wake      chan struct{} // one slot: wake-ups collapse
 	rung      atomic.Bool   // a bell was among them
 	announced atomic.Int64  // the highest number among them that another daemon's pump told of
 	health    atomic.Pointer[error]
+	steps     atomic.Int64 // see Work; odd while there is one
 
 	// Run's own.
 	at      Cursor      // everything up to here was published
@@ -58,7 +60,7 @@ func NewFeed(pool *pgxpool.Pool, rooms Rooms, loader *Loader, releaser *Releaser
 ) *Feed {
 	f := &Feed{
 		pool: pool, rooms: rooms, loader: loader, releaser: releaser, announcer: newAnnouncer(pool), poll: poll, eager: eagerPoll, metrics: metrics, log: log,
-		wake: make(chan struct{}, 1),
+		tracer: untraced{}, wake: make(chan struct{}, 1),
 	}
 	f.setHealth(newFeedError(errNotStarted))
 	return f
@@ -111,6 +113,7 @@ func (f *Feed) locate(ctx context.Context) error {
 
 // probe is probe, and sets the clock.
 func (f *Feed) probe(ctx context.Context) (head, error) {
+	f.step()
 	h, err := probe(ctx, f.pool)
 	if err == nil {
 		f.clock = h.clock
@@ -143,12 +146,14 @@ type numbering struct {
 
 // number pumps if a bell or the probe says that rows wait.
 func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
+	f.step()
 	if !rung {
 		seen, err := f.probe(ctx)
 		if err != nil || !seen.staged {
 			return numbering{end: seen.cursor}, err
 		}
 	}
+	began := time.Now()
 	p, ok, err := pump(ctx, f.pool, &f.commits, f.metrics)
 	if err != nil {
 		return numbering{}, err
@@ -158,6 +163,7 @@ func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 		return numbering{end: seen.cursor, byOther: true}, err
 	}
 	if p.events > 0 {
+		f.tracer.Pumped(p.cursor.Seq-int64(p.events), p.cursor.Seq, began)
 		f.announcer.announce(p.cursor.Seq)
 	}
 	if p.effectsWait {
@@ -169,6 +175,8 @@ func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 // publishUpTo reads and publishes batch by batch until the place is end.
 func (f *Feed) publishUpTo(ctx context.Context, end int64) error {
 	for f.at.Seq < end {
+		f.step()
+		began := time.Now()
 		events, err := readAfter(ctx, f.pool, f.at.Seq)
 		switch {
 		case err != nil:
@@ -184,6 +192,7 @@ func (f *Feed) publishUpTo(ctx context.Context, end int64) error {
 		if len(events) == 0 {
 			return nil // the log has moved since its end was looked up: the next round follows it first
 		}
+		f.tracer.Read(len(events), began)
 		if err := f.publish(ctx, events); err != nil {
 			return err
 		}
@@ -212,11 +221,14 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 			wanted = append(wanted, event)
 		}
 	}
+	f.step()
 	if len(wanted) > 0 {
+		began := time.Now()
 		data, err := f.loader.Load(ctx, wanted)
 		if err != nil {
 			return err // the place has not moved: the batch is claimed and read again
 		}
+		f.tracer.Loaded(len(wanted), began)
 		for i, event := range wanted {
 			f.hand(ctx, event, data[i])
 		}
@@ -232,7 +244,9 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 }
 
 func (f *Feed) hand(ctx context.Context, event Event, data []byte) {
+	f.tracer.Publishing(event, f.clock.since(event.ChangedAt))
 	members := f.rooms.Publish(event.Account, event.Cursor.String(), event.Cursor.Seq, event.Name, data)
+	f.tracer.Published(members)
 	delay := f.clock.since(event.ChangedAt)
 	f.metrics.Handled("delivered")
 	f.metrics.Delay(delay)

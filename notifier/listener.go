@@ -162,6 +162,8 @@ func (l *Listener) listen(ctx context.Context) (up time.Duration, err error) {
 	}
 	since := time.Now()
 	l.rose()
+	l.quiet.over("listener_lost")
+	l.quiet.over("listener_deaf")
 	l.log.LogAttrs(ctx, slog.LevelInfo, "listener_up")
 	l.waker.Wake()
 	for {

@@ -130,8 +130,8 @@ func TestAKilledListener(t *testing.T) {
 	if !d.listener.Up() {
 		t.Error("not up")
 	}
-	if got := d.lines.with("listener_lost"); len(got) != 1 {
-		t.Errorf("%d log lines, want one in a minute: %v", len(got), got)
+	if got := d.lines.with("listener_lost"); len(got) != 3 {
+		t.Errorf("%d log lines, want one for each time: %v", len(got), got)
 	}
 }
 

@@ -31,12 +31,13 @@ func (f *Feed) Run(ctx context.Context) error {
 	var failing time.Time
 	for {
 		started := time.Now()
+		f.steps.Add(1)
 		busy, err := f.round(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			f.recovered(ctx, failing)
+			f.recovered(ctx, quiet, failing)
 			failing, backoff = time.Time{}, 0
 			pause = f.nextPause(pause, busy)
 		default:
@@ -48,8 +49,20 @@ func (f *Feed) Run(ctx context.Context) error {
 			backoff = min(feedBackoffMax, max(2*backoff, 20*time.Millisecond))
 			pause = backoff/2 + rand.N(backoff/2) //nolint:gosec // jitter, not a secret
 		}
+		f.steps.Add(1)
 		f.sleep(ctx, pause, err == nil)
 	}
+}
+
+// step says that the work goes on. What comes between two steps has its time limits: two minutes, when a view is asked
+// in vain maxLoadFaults times.
+func (f *Feed) step() { f.steps.Add(2) }
+
+// Work tells which step of its work the feed is at, and false while it rests. A step that does not end although every
+// statement has its time limit is one that never will. It may be called from anywhere.
+func (f *Feed) Work() (step int64, working bool) {
+	step = f.steps.Load()
+	return step, step%2 == 1
 }
 
 // nextPause is short after an event and doubles while nothing happens.
@@ -100,9 +113,9 @@ func (f *Feed) failed(err error, since time.Time) {
 	}
 }
 
-func (f *Feed) recovered(ctx context.Context, failing time.Time) {
+func (f *Feed) recovered(ctx context.Context, quiet *quietLog, failing time.Time) {
 	f.setHealth(nil)
-	if !failing.IsZero() {
+	if !failing.IsZero() && quiet.over("feed_failed") {
 		f.log.LogAttrs(ctx, slog.LevelInfo, "feed_recovered", slog.Duration("away", time.Since(failing)))
 	}
 }

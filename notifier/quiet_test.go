@@ -38,6 +38,36 @@ func TestQuietLogWritesAKindOnceAMinute(t *testing.T) {
 	})
 }
 
+func TestQuietLogTellsWhatHappensAgainAfterItWasOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lines := newLines(t)
+		quiet := newQuietLog(slog.New(slog.NewTextHandler(lines, nil)))
+		ctx := context.Background()
+		if quiet.over("trouble") {
+			t.Error("what never began is over")
+		}
+		told := 0
+		for range 100 { // a link that flaps
+			quiet.warn(ctx, "trouble", "a")
+			quiet.warn(ctx, "trouble", "a")
+			if quiet.over("trouble") {
+				told++
+			}
+		}
+		if got := len(lines.with("trouble")); got != quietOutages || told != quietOutages {
+			t.Errorf("%d beginnings and %d ends were told of 100, want %d of both", got, told, quietOutages)
+		}
+		time.Sleep(quietInterval)
+		quiet.warn(ctx, "trouble", "a")
+		if got := lines.with("trouble"); !strings.HasSuffix(got[len(got)-1], "unlogged_before=191") {
+			t.Errorf("after a minute: %s, want it to stand for the last repetition and the 95 outages, of two lines each", got[len(got)-1])
+		}
+		if !quiet.over("trouble") {
+			t.Error("the end of what was told is not")
+		}
+	})
+}
+
 // The watch over the logs of all other tests must see what it is there for.
 func TestSecretsAreSeen(t *testing.T) {
 	for _, line := range []string{patientName, phoneNumber, notesText, "postgres://u:" + dsnPassword + "@h/d"} {

@@ -26,6 +26,7 @@ const (
 type Releaser struct {
 	pool     *pgxpool.Pool
 	metrics  Metrics
+	tracer   Tracer
 	quiet    *quietLog
 	log      *slog.Logger
 	requests chan chan struct{}
@@ -38,7 +39,7 @@ const noEvents = math.MaxInt64
 
 // NewReleaser makes a releaser; Run does its work.
 func NewReleaser(pool *pgxpool.Pool, metrics Metrics, log *slog.Logger) *Releaser {
-	r := &Releaser{pool: pool, metrics: metrics, quiet: newQuietLog(log), log: log, requests: make(chan chan struct{}, 1)}
+	r := &Releaser{pool: pool, metrics: metrics, tracer: untraced{}, quiet: newQuietLog(log), log: log, requests: make(chan chan struct{}, 1)}
 	r.since.Store(noEvents)
 	return r
 }
@@ -77,6 +78,8 @@ func (r *Releaser) Run(ctx context.Context) error {
 		if err := r.settle(ctx); err != nil && ctx.Err() == nil {
 			r.metrics.Released("failed")
 			r.quiet.warn(ctx, "release_failed", sqlState(err), slog.Any("error", conceal(err)))
+		} else if err == nil {
+			r.quiet.over("release_failed")
 		}
 		if done != nil {
 			close(done)
@@ -125,6 +128,7 @@ type effect struct {
 func (r *Releaser) pass(ctx context.Context, doctors int, since int64) (told int, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, releaseTimeout, errQueryTimeout)
 	defer cancel()
+	began := time.Now()
 	rows, err := r.pool.Query(ctx, releaseSQL, doctors, since)
 	if err != nil {
 		return 0, fmt.Errorf("release doctors: %w", err)
@@ -138,6 +142,7 @@ func (r *Releaser) pass(ctx context.Context, doctors int, since int64) (told int
 	for _, e := range effects {
 		if e.outcome != "" {
 			r.metrics.Released(e.outcome)
+			r.tracer.Released(e.seq, e.outcome, began)
 		}
 		r.tell(ctx, e)
 	}
