@@ -31,12 +31,13 @@ demo: ## see it work: a private PostgreSQL, a demo clinic and a page to look at
 	@$(MAKE) --no-print-directory build
 	@$(BIN)/notifier demo $$([ ! -e $(REACT)/dist/index.html ] || echo --react $(REACT)/dist)
 
-# -count=1: what the tests depend on (PostgreSQL, Chromium, the page's scripts) is more than Go's test cache knows of.
+# -count=1: what the tests depend on (PostgreSQL, Chromium, the page's scripts) is more than Go's test cache knows of. Afterwards
+# all that the daemons logged is searched for secrets.
 .PHONY: test
 test: ## everything, with the race detector: units, a real PostgreSQL, the real binary, the page in Chromium
 	@.ci/install test
 	go vet ./...
-	go test -race -count=1 -timeout $(TEST_TIMEOUT) ./...
+	go run ./cmd/notifier/leaktest/search -events 5000 go test -race -count=1 -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: chaos
 chaos: ## proof that nothing is lost: every fault, in about a quarter of an hour; ARGS='-run server -seed 7'

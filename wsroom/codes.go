@@ -1,6 +1,10 @@
 package wsroom
 
-import "notifier/wsroom/socket"
+import (
+	"net/http"
+
+	"notifier/wsroom/socket"
+)
 
 // Ending is a reason for which the server ends a connection: the close code of the WebSocket, the code in the error frame before it (also
 // the reason in the close frame), and a fixed text. The causes of an ending are for the log; a client never sees them.
@@ -32,6 +36,17 @@ var (
 	// Lost is the ending of a connection that does not work any more: there is nobody to tell.
 	Lost = &Ending{Close: 1006, Code: "lost"}
 )
+
+// status is what stands for the close code where there is no WebSocket to close.
+func (e *Ending) status() int {
+	switch e {
+	case OriginForbidden:
+		return http.StatusForbidden
+	case TooManyConnections:
+		return http.StatusTooManyRequests
+	}
+	return http.StatusServiceUnavailable
+}
 
 // byCode are the endings that an Authenticator's error may name by its Code() string.
 var byCode = map[string]*Ending{

@@ -79,9 +79,10 @@ func (c *crew) work() {
 	}
 }
 
-// hand is what writing takes: messages in hand, the buffer in which several become one write, and the attempt.
+// hand is what writing takes: messages in hand, who follows them, the buffer in which several become one write, and the attempt.
 type hand struct {
 	messages []*Message
+	traces   Traces
 	buf      []byte
 	attempt  *socket.Attempt
 }

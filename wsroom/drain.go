@@ -23,10 +23,7 @@ func (h *Hub) Drain(ctx context.Context, spread time.Duration) error {
 	h.mu.Lock()
 	h.draining = true
 	members := h.everybody()
-	waiting := make([]*Member, 0, len(h.waiting))
-	for m := range h.waiting {
-		waiting = append(waiting, m)
-	}
+	waiting := h.everybodyWaiting()
 	h.checkEmpty()
 	h.mu.Unlock()
 	h.logger.Info("rooms_draining", slog.Int("members", len(members)), slog.Int("waiting", len(waiting)), slog.Duration("spread", spread))
@@ -69,10 +66,7 @@ func (h *Hub) closeSpread(ctx context.Context, members []*Member, spread time.Du
 // cut ends without regard who is still here.
 func (h *Hub) cut(ctx context.Context) error {
 	h.mu.Lock()
-	members := h.everybody()
-	for m := range h.waiting {
-		members = append(members, m)
-	}
+	members := append(h.everybody(), h.everybodyWaiting()...)
 	h.mu.Unlock()
 	for _, m := range members {
 		m.End(Restart, false)

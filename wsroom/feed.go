@@ -60,7 +60,7 @@ func (h *Hub) Publish(account, id string, seq int64, event string, data []byte) 
 	h.mu.Unlock()
 	defer clear(h.audience)
 
-	publication := publication{Event: Event{ID: id, Seq: seq, Name: event, Data: data}}
+	publication := publication{Event: Event{ID: id, Seq: seq, Name: event, Data: data}, tracer: h.tracer}
 	for _, m := range h.audience {
 		if m.offer(&publication) {
 			members++

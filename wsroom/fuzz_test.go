@@ -66,7 +66,7 @@ func FuzzOrigin(f *testing.F) {
 	f.Add("https://evil.com\\.clinica.com.br", "x")
 	f.Add("https://user@evil.com", "evil.com")
 	f.Add("https://evil.com", "evil.com:443")
-	origins, err := ParseOrigins([]string{"https://*.clinica.com.br"})
+	origins, err := NewOrigins("https://*.clinica.com.br")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type Log interface {
 
 // HandlerConfig is the conduct of /ws. Zero values stand for what the comments say.
 type HandlerConfig struct {
-	AllowedOrigins  []string      // see ParseOrigins; none: the same origin only
+	Origins         *Origins      // nil: the same origin only
 	AllowQueryToken bool          // ?access_token= and ?token=
 	PingInterval    time.Duration // 25 s
 	PingTimeout     time.Duration // 20 s
@@ -47,15 +47,13 @@ var subprotocols = []string{Subprotocol}
 // handler serves /ws.
 type handler struct {
 	HandlerConfig
-	hub     *Hub
-	authn   Authenticator
-	log     Log
-	origins Origins
-	began   time.Time // what is not about wall clocks is counted from here: 8 bytes instead of 24 per instant
+	hub   *Hub
+	authn Authenticator
+	log   Log
+	began time.Time // what is not about wall clocks is counted from here: 8 bytes instead of 24 per instant
 }
 
-// NewHandler serves the plain protocol to members of the hub's rooms. A pattern of AllowedOrigins that ParseOrigins refuses allows nobody: check
-// them where settings are read.
+// NewHandler serves the plain protocol to members of the hub's rooms.
 func NewHandler(hub *Hub, authn Authenticator, log Log, cfg HandlerConfig) http.Handler {
 	orElse := func(d *time.Duration, fallback time.Duration) {
 		if *d <= 0 {
@@ -75,11 +73,7 @@ func NewHandler(hub *Hub, authn Authenticator, log Log, cfg HandlerConfig) http.
 	if cfg.Metrics == nil {
 		cfg.Metrics = NoMetrics{}
 	}
-	origins, err := ParseOrigins(cfg.AllowedOrigins)
-	if err != nil {
-		cfg.Logger.Error("origin_patterns_refused", slog.Any("error", err))
-	}
-	return &handler{HandlerConfig: cfg, hub: hub, authn: authn, log: log, origins: origins, began: time.Now()}
+	return &handler{HandlerConfig: cfg, hub: hub, authn: authn, log: log, began: time.Now()}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -95,36 +89,70 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := &session{handler: h}
-	var err error
-	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: subprotocols, ReadLimit: h.ReadLimit, OnFrame: s.fits, OnPing: s.pinged})
-	if err != nil {
-		h.Logger.Debug("handshake_refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
+	if reason := h.admit(s, r); reason != nil {
+		h.refuse(s, w, r, reason)
 		return
 	}
-	if reason := h.admit(s, r); reason != nil {
-		s.refuse(reason)
+	if !h.upgrade(s, w, r) {
+		s.member.Leave()
+		return
+	}
+	s.writer.Member, s.writer.Conn, s.writer.Finish = &s.member, s.conn, s.finish
+	if err := h.hub.Attach(&s.member, Plain, &s.writer); err != nil { // it was there a moment ago
+		s.refuse(Refusal(err))
+		s.member.Leave()
 		return
 	}
 	s.run(handshakeToken(r, h.AllowQueryToken), r.URL.Query().Get("cursor"))
 }
 
-// admit attaches the session to the hub, or says why not. The handshake is accepted all the same, because a browser shows the page neither
-// status nor body of a refused one, but does show a close code.
+// admit says why a connection may not come in.
 func (h *handler) admit(s *session, r *http.Request) *Ending {
-	if !h.origins.Allowed(r) {
+	from := ClientAddr(r)
+	s.member.from = from // also of one that the hub does not see
+	if !h.Origins.Allowed(r) {
 		return OriginForbidden
 	}
-	s.writer.Member, s.writer.Conn, s.writer.Finish = &s.member, s.conn, s.finish
-	return Refusal(h.hub.Attach(&s.member, Plain, &s.writer))
+	return Refusal(h.hub.Admit(&s.member, from))
 }
 
-// Refusal is what to tell a client that Attach or Join does not take; nil if it does.
+func (h *handler) upgrade(s *session, w http.ResponseWriter, r *http.Request) bool {
+	var err error
+	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: subprotocols, ReadLimit: h.ReadLimit, OnFrame: s.fits, OnPing: s.pinged})
+	if err != nil {
+		h.Logger.Debug("handshake_refused", slog.String("remote_addr", AddrString(s.member.from)), slog.Any("error", err))
+	}
+	return err == nil
+}
+
+// refuse accepts the handshake all the same, because a browser shows the page neither status nor body of a refused one, but does show a close code. Under
+// a flood it does not.
+func (h *handler) refuse(s *session, w http.ResponseWriter, r *http.Request, reason *Ending) {
+	if !h.hub.mayTell() {
+		if reason != OriginForbidden {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		http.Error(w, reason.Code, reason.status())
+		return
+	}
+	defer h.hub.told()
+	if h.upgrade(s, w, r) {
+		s.refuse(reason)
+	}
+}
+
+// retryAfter is when a client that was refused by a status may come back, in seconds.
+const retryAfter = "5"
+
+// Refusal is what to tell a client that Admit, Attach or Join does not take; nil if it does.
 func Refusal(err error) *Ending {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrDraining):
 		return Restart
+	case errors.Is(err, ErrTooMany):
+		return TooManyConnections
 	}
 	return Unavailable
 }

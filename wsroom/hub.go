@@ -1,25 +1,28 @@
 package wsroom
 
 import (
+	"container/list"
 	"errors"
 	"log/slog"
 	"maps"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
-// Why Attach and Join refuse. Unavailable and Restart are what to tell the client.
+// Why Admit, Attach and Join refuse, beside ErrTooMany. Unavailable and Restart are what to tell the client.
 var (
 	ErrUnavailable = errors.New("wsroom: the feed is not running")
 	ErrDraining    = errors.New("wsroom: the hub is draining")
 )
 
-// HubConfig is how much may wait for a member, and who is told.
+// HubConfig is how much a hub takes, and who is told.
 type HubConfig struct {
-	MaxMessages int     // 4096
-	MaxBytes    int     // 4 MiB; a single message may be larger
-	Metrics     Metrics // of members: Joined, Left, Delivered, Evicted
-	Logger      *slog.Logger
+	Limits  Limits
+	Metrics Metrics // of members: Joined, Left, Delivered, Evicted, Refused
+	Tracer  Tracer  // nil: nobody follows events to the sockets
+	Logger  *slog.Logger
 }
 
 // Hub holds the rooms: "orders.account.<id>", keyed by the account id alone. One feed publishes into it; connections come and go.
@@ -27,9 +30,11 @@ type HubConfig struct {
 // Two locks: mu for who is in which room and for the position, held for moments; and each member's own for its queue. Nothing blocks and
 // nothing is written while either is held.
 type Hub struct {
-	maxMessages int
-	maxBytes    int
+	maxMessages atomic.Int64 // of a member's queue
+	maxBytes    atomic.Int64
+	began       time.Time
 	metrics     Metrics
+	tracer      Tracer
 	logger      *slog.Logger
 
 	crew crew // writes for all
@@ -44,13 +49,14 @@ type Hub struct {
 	position  place
 	settled   settlement
 	rooms     map[string][]*Member
-	waiting   map[*Member]struct{} // attached, not in a room
-	members   int                  // in rooms
-	protocols map[string]int       // in rooms or waiting, by protocol
-	claimed   map[string]struct{}  // what Claim returned last; never changed, replaced
-	arrived   bool                 // an account came that is not in claimed
-	departed  int                  // accounts in claimed that are no longer here
-	empty     chan struct{}        // closed when draining and nobody is left
+	waiting   list.List // of waiter: attached, not in a room
+	door      door
+	members   int                 // in rooms
+	protocols map[string]int      // in rooms or waiting, by protocol
+	claimed   map[string]struct{} // what Claim returned last; never changed, replaced
+	arrived   bool                // an account came that is not in claimed
+	departed  int                 // accounts in claimed that are no longer here
+	empty     chan struct{}       // closed when draining and nobody is left
 }
 
 // place is a position in the stream and the cursor that names it.
@@ -62,23 +68,18 @@ type place struct {
 // NewHub makes a hub. It is not available before Open.
 func NewHub(cfg HubConfig) *Hub {
 	h := &Hub{
-		maxMessages: cfg.MaxMessages,
-		maxBytes:    cfg.MaxBytes,
-		metrics:     cfg.Metrics,
-		logger:      cfg.Logger,
-		rooms:       make(map[string][]*Member),
-		waiting:     make(map[*Member]struct{}),
-		protocols:   make(map[string]int),
-		claimed:     make(map[string]struct{}),
-		empty:       make(chan struct{}),
+		metrics:   cfg.Metrics,
+		tracer:    cfg.Tracer,
+		logger:    cfg.Logger,
+		rooms:     make(map[string][]*Member),
+		began:     time.Now(),
+		door:      door{addresses: make(map[uint64]int32)},
+		protocols: make(map[string]int),
+		claimed:   make(map[string]struct{}),
+		empty:     make(chan struct{}),
 	}
 	h.crew.size = runtime.GOMAXPROCS(0)
-	if h.maxMessages <= 0 {
-		h.maxMessages = 4096
-	}
-	if h.maxBytes <= 0 {
-		h.maxBytes = 4 << 20
-	}
+	h.SetLimits(cfg.Limits)
 	if h.metrics == nil {
 		h.metrics = NoMetrics{}
 	}
@@ -104,8 +105,11 @@ func (h *Hub) Stats() Stats {
 	return Stats{
 		Available: h.available && !h.draining,
 		Members:   h.members,
-		Waiting:   len(h.waiting),
+		Waiting:   h.waiting.Len(),
 		Rooms:     len(h.rooms),
 		Protocols: maps.Clone(h.protocols),
 	}
 }
+
+// now is the time since the hub was made: it only serves to be compared.
+func (h *Hub) now() time.Duration { return time.Since(h.began) }

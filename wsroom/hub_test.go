@@ -214,8 +214,8 @@ func TestAFullQueueEvicts(t *testing.T) {
 		cfg   wsroom.HubConfig
 		cause string
 	}{
-		{"messages", wsroom.HubConfig{MaxMessages: 3}, "evicted messages"},
-		{"bytes", wsroom.HubConfig{MaxBytes: 250}, "evicted bytes"}, // a frame has 78
+		{"messages", wsroom.HubConfig{Limits: wsroom.Limits{QueueMessages: 3}}, "evicted messages"},
+		{"bytes", wsroom.HubConfig{Limits: wsroom.Limits{QueueBytes: 250}}, "evicted bytes"}, // a frame has 78
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestAFullQueueEvicts(t *testing.T) {
 }
 
 func TestAMessageThatIsAloneMayBeOfAnySize(t *testing.T) {
-	h := openHub(wsroom.HubConfig{MaxBytes: 100})
+	h := openHub(wsroom.HubConfig{Limits: wsroom.Limits{QueueBytes: 100}})
 	m, _ := join(t, h, "1")
 	m.Live(100)
 	h.Publish("1", "1-101", 101, roomtest.EventName, []byte(`"`+strings.Repeat("x", 1000)+`"`))

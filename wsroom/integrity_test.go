@@ -18,7 +18,9 @@ import (
 // Pongs, which coder/websocket writes, and events, which we write past it, share each connection, while the clients read so slowly that most
 // writes are cut in two by the kernel. Every byte must still belong to a whole frame.
 func TestFramesStayWhole(t *testing.T) {
-	s := listen(t, func(h *wsroom.HubConfig, _ *wsroom.HandlerConfig) { h.MaxMessages, h.MaxBytes = 1<<20, 1<<30 })
+	s := listen(t, func(h *wsroom.HubConfig, _ *wsroom.HandlerConfig) {
+		h.Limits.QueueMessages, h.Limits.QueueBytes = 1<<20, 1<<30
+	})
 	const clients, events, pings = 8, 300, 18
 	addr := strings.TrimSuffix(strings.TrimPrefix(s.url, "ws://"), "/ws")
 	var done sync.WaitGroup

@@ -1,6 +1,10 @@
 package wsroom
 
-import "sync"
+import (
+	"container/list"
+	"net/netip"
+	"sync"
+)
 
 // Receiver is the connection behind a member: a WebSocket, or a session of HTTP long-polling. Both methods are called by whoever publishes
 // or ends, under the member's lock: they must not block, do no I/O and not call the member.
@@ -20,8 +24,8 @@ type EndingReceiver interface {
 // Member is a connection's place in the hub: first only counted, then in the room of its account, where it collects what is published behind
 // what is being replayed, and then live. A Member belongs to one connection and is used once.
 //
-//	Attach ── Join(account) ── Live(replayed) ── … Take … ── Leave
-//	                └ buffering ┘      └ woken for each batch ┘
+//	Admit ── Attach ── Join(account) ── Live(replayed) ── … Take … ── Leave
+//	                         └ buffering ┘      └ woken for each batch ┘
 //
 // End may come at any time, from either side.
 type Member struct {
@@ -42,8 +46,11 @@ type Member struct {
 	last   int64         // the last event that was queued for it or told to it
 	ending *Ending       // set once
 
-	account string // these three are guarded by the hub's lock
+	from netip.AddrPort // set once, before anybody else knows the member
+
+	account string // these four are guarded by the hub's lock
 	index   int
+	waits   *list.Element // in Hub.waiting
 	where   where
 }
 
@@ -61,8 +68,10 @@ type where uint8
 
 const (
 	nowhere where = iota
+	admitted
 	waiting
 	inRoom
+	dismissed // sent away while it waited
 )
 
 // Account is the room's key, "" before Join.
@@ -71,6 +80,9 @@ func (m *Member) Account() string {
 	defer m.hub.mu.Unlock()
 	return m.account
 }
+
+// From is the client's address, as Admit was told.
+func (m *Member) From() netip.AddrPort { return m.from }
 
 // Live ends buffering: everything up to the event replayed has been delivered past the queue, what is queued behind it follows. Events are
 // neither lost nor doubled, because Join took the member into the room and told the position up to which to replay at the same instant.
@@ -85,7 +97,7 @@ func (m *Member) Live(replayed int64) {
 	m.last = max(m.last, replayed)
 	for m.queue.len() > 0 && m.queue.front().seq <= m.start && m.queue.front().seq != 0 {
 		m.bytes -= len(m.queue.front().frame)
-		m.queue.pop()
+		m.queue.drop()
 	}
 	if m.queue.len() > 0 {
 		m.wake()
@@ -177,11 +189,11 @@ func (m *Member) push(message *Message) bool {
 func (m *Member) put(q *queue, message *Message) bool {
 	held := m.queue.len() + m.ahead.len() + m.taken
 	switch {
-	case held >= m.hub.maxMessages:
+	case int64(held) >= m.hub.maxMessages.Load():
 		m.hub.metrics.Evicted("messages")
 		m.end(Slow, false)
 		return false
-	case held > 0 && m.bytes+len(message.frame) > m.hub.maxBytes:
+	case held > 0 && int64(m.bytes+len(message.frame)) > m.hub.maxBytes.Load():
 		m.hub.metrics.Evicted("bytes")
 		m.end(Slow, false)
 		return false

@@ -8,6 +8,7 @@ type Metrics interface {
 	Evicted(cause string)             // messages, bytes: the limit of the queue that a slow member was over
 	Closed(code int)                  // a connection ended with this close code; 1006: without one
 	Replayed(outcome string)          // recovered, refused, failed
+	Refused(limit string)             // connections, account, address, rate; waiting: let in, and sent away before it said who it is
 }
 
 // NoMetrics counts nothing.
@@ -19,3 +20,4 @@ func (NoMetrics) Delivered(string, int) {}
 func (NoMetrics) Evicted(string)        {}
 func (NoMetrics) Closed(int)            {}
 func (NoMetrics) Replayed(string)       {}
+func (NoMetrics) Refused(string)        {}

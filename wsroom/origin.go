@@ -5,12 +5,18 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
-// Origins says which web pages may connect. The zero value allows the server's own only. A request without Origin is always allowed: it comes from no
-// page, or from one of the server's own, or from one that cannot read the answer (an image's address). What protects an account is its token; the
-// Origin only keeps foreign pages from using it.
+// Origins says which web pages may connect. Nil and the zero value allow the server's own only. A request without Origin is always allowed: it comes from
+// no page, or from one of the server's own, or from one that cannot read the answer (an image's address). What protects an account is its token; the
+// Origin only keeps foreign pages from using it. Handlers may share one, and it may be Set while they serve.
 type Origins struct {
+	set atomic.Pointer[originSet]
+}
+
+// originSet never changes.
+type originSet struct {
 	any      bool
 	patterns []originPattern
 }
@@ -22,9 +28,26 @@ type originPattern struct {
 	below  bool
 }
 
-// ParseOrigins reads patterns such as https://app.clinica.com.br, https://*.clinica.com.br, http://localhost:3000; or "*" for any page at all.
-func ParseOrigins(patterns []string) (Origins, error) {
-	var origins Origins
+// NewOrigins reads patterns such as https://app.clinica.com.br, https://*.clinica.com.br, http://localhost:3000; or "*" for any page at all.
+func NewOrigins(patterns ...string) (*Origins, error) {
+	o := new(Origins)
+	if err := o.Set(patterns); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Set replaces the patterns for the handshakes that come from now on. With an error everything stays as it was.
+func (o *Origins) Set(patterns []string) error {
+	set, err := parseOrigins(patterns)
+	if err == nil {
+		o.set.Store(set)
+	}
+	return err
+}
+
+func parseOrigins(patterns []string) (*originSet, error) {
+	origins := new(originSet)
 	for _, pattern := range patterns {
 		if pattern == "*" {
 			origins.any = true
@@ -36,7 +59,7 @@ func ParseOrigins(patterns []string) (Origins, error) {
 			p.host, p.below = "."+rest, true
 		}
 		if !found || scheme == "" || strings.Trim(p.host, ".") == "" || strings.ContainsAny(p.host, "*/?#@ ") {
-			return Origins{}, fmt.Errorf("parse origin pattern %q: expected scheme://host, scheme://*.domain or *", pattern)
+			return nil, fmt.Errorf("parse origin pattern %q: expected scheme://host, scheme://*.domain or *", pattern)
 		}
 		origins.patterns = append(origins.patterns, p)
 	}
@@ -44,13 +67,25 @@ func ParseOrigins(patterns []string) (Origins, error) {
 }
 
 // Allowed judges a request by its Origin. Behind a proxy that ends TLS the scheme is not known, so "same origin" compares the host and port.
-func (o Origins) Allowed(r *http.Request) bool {
-	return r.Header.Get("Origin") == "" || o.any || o.Named(r)
+func (o *Origins) Allowed(r *http.Request) bool {
+	return r.Header.Get("Origin") == "" || o.now().any || o.Named(r)
+}
+
+// ownOnly is the set without patterns.
+var ownOnly = new(originSet)
+
+func (o *Origins) now() *originSet {
+	if o != nil {
+		if set := o.set.Load(); set != nil {
+			return set
+		}
+	}
+	return ownOnly
 }
 
 // Named reports whether the request's Origin is the server's own or matches a pattern other than "*": whether we know the page by name, so that it
 // may send its cookies and read the answer.
-func (o Origins) Named(r *http.Request) bool {
+func (o *Origins) Named(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
@@ -60,7 +95,7 @@ func (o Origins) Named(r *http.Request) bool {
 		return true
 	}
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-	for _, p := range o.patterns {
+	for _, p := range o.now().patterns {
 		if p.scheme == scheme && (p.host == host || p.below && strings.HasSuffix(host, p.host) && len(host) > len(p.host)) {
 			return true
 		}

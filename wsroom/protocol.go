@@ -48,11 +48,10 @@ func (p *Protocol) cursor(cursor string) *Message {
 
 // Message is one encoded message, a whole WebSocket frame, shared by all members that it is queued for. Nobody may change its bytes.
 type Message struct {
-	seq     int64  // 0: not an event
-	cursor  string // see Cursor
-	frame   []byte
-	payload int // offset in frame
-	binary  bool
+	seq    int64  // 0: not an event
+	cursor string // see Cursor
+	frame  []byte
+	trace  Trace // nil: nobody follows it
 }
 
 // NewMessage is a message that is not an event: it is never skipped and moves nobody's position.
@@ -69,23 +68,14 @@ func NewMessageAt(payload []byte, cursor string) *Message {
 
 // NewBinaryMessage is NewMessage in a binary frame.
 func NewBinaryMessage(payload []byte) *Message {
-	frame := socket.AppendBinary(make([]byte, 0, socket.MaxHeader+len(payload)), payload)
-	return &Message{frame: frame, payload: len(frame) - len(payload), binary: true}
+	return &Message{frame: socket.AppendBinary(make([]byte, 0, socket.MaxHeader+len(payload)), payload)}
 }
 
 // Pong answers a WebSocket ping in line with everything else.
 func Pong(payload []byte) *Message { return &Message{frame: socket.Pong(payload)} }
 
 func newMessage(size int, build func(dst []byte) []byte) *Message {
-	frame := socket.AppendTextFunc(make([]byte, 0, socket.MaxHeader+size), build)
-	payload := 2
-	switch frame[1] {
-	case 126:
-		payload = 4
-	case 127:
-		payload = socket.MaxHeader
-	}
-	return &Message{frame: frame, payload: payload}
+	return &Message{frame: socket.AppendTextFunc(make([]byte, 0, socket.MaxHeader+size), build)}
 }
 
 // Seq is the event's, or 0.
@@ -98,10 +88,10 @@ func (m *Message) Cursor() string { return m.cursor }
 func (m *Message) Frame() []byte { return m.frame }
 
 // Payload is what the frame carries: for transports that are not a WebSocket.
-func (m *Message) Payload() []byte { return m.frame[m.payload:] }
+func (m *Message) Payload() []byte { return socket.Payload(m.frame) }
 
 // Binary reports whether the frame is a binary one.
-func (m *Message) Binary() bool { return m.binary }
+func (m *Message) Binary() bool { return socket.IsBinary(m.frame) }
 
 // encodings holds what one thing became in each protocol that has a member asking for it. There are two protocols: a scan beats a map.
 type encodings struct {
@@ -136,13 +126,18 @@ func (e *encodings) keep(p *Protocol, m *Message) *Message {
 type publication struct {
 	Event
 	encodings
+	tracer Tracer // may be nil
 }
 
 func (b *publication) message(p *Protocol) *Message {
 	if m := b.find(p); m != nil {
 		return m
 	}
-	return b.keep(p, p.Message(b.Event))
+	m := p.Message(b.Event)
+	if b.tracer != nil {
+		m.trace = b.tracer.Trace(b.ID, p.name)
+	}
+	return b.keep(p, m)
 }
 
 // settlement is the place that idle members may be told.

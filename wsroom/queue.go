@@ -54,9 +54,19 @@ func (q *queue) pop() {
 	}
 }
 
+// drop is pop for a message that nobody will write.
+func (q *queue) drop() {
+	q.front().drop()
+	q.pop()
+}
+
 func (q *queue) clear() {
 	if q.ring == nil {
 		return
+	}
+	for r := q.ring; r.n > 0; r.n-- {
+		r.slots[r.head].drop()
+		r.head = (r.head + 1) & (len(r.slots) - 1)
 	}
 	clear(q.ring.slots)
 	q.release()

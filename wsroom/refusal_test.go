@@ -101,7 +101,7 @@ func TestASecondTokenDuringTheCheckIsIgnored(t *testing.T) {
 
 func TestOrigins(t *testing.T) {
 	s := listen(t, func(_ *wsroom.HubConfig, c *wsroom.HandlerConfig) {
-		c.AllowedOrigins = []string{"https://*.clinica.com.br", "http://localhost:3000"}
+		c.Origins = origins(t, "https://*.clinica.com.br", "http://localhost:3000")
 	})
 	host := strings.TrimSuffix(strings.TrimPrefix(s.url, "ws://"), "/ws")
 	tests := []struct {
@@ -140,18 +140,46 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-func TestOriginPatternsThatMeanNothingAreRefused(t *testing.T) {
-	for _, pattern := range []string{"", "clinica.com.br", "https://", "https://*", "https://*.", "https://a.*.br", "https://x.br/path", "://x.br"} {
-		if _, err := wsroom.ParseOrigins([]string{"https://ok.br", pattern}); err == nil {
-			t.Errorf("%q: want an error", pattern)
-		}
-	}
-	origins, err := wsroom.ParseOrigins([]string{"*"})
+func origins(t testing.TB, patterns ...string) *wsroom.Origins {
+	t.Helper()
+	o, err := wsroom.NewOrigins(patterns...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return o
+}
+
+func TestOriginsMayChangeWhileTheyAreInUse(t *testing.T) {
+	o := origins(t, "https://a.br")
+	s := listen(t, func(_ *wsroom.HubConfig, c *wsroom.HandlerConfig) { c.Origins = o })
+	from := func(origin string) *client { return s.connect("", "Authorization: Bearer 1", "Origin: "+origin) }
+	stays := from("https://a.br")
+	stays.want("welcome")
+	if err := o.Set([]string{"https://b.br"}); err != nil {
+		t.Fatal(err)
+	}
+	from("https://b.br").want("welcome")
+	from("https://a.br").wantEnd(4403, "origin_forbidden")
+	if err := o.Set([]string{"*", "b.br"}); err == nil {
+		t.Error("want an error")
+	}
+	from("https://b.br").want("welcome") // as before
+	from("https://c.br").wantEnd(4403, "origin_forbidden")
+	if err := o.Set(nil); err != nil {
+		t.Fatal(err)
+	}
+	from("https://b.br").wantEnd(4403, "origin_forbidden")
+	stays.wantEvents(s.Publish("1", `{}`))
+}
+
+func TestOriginPatternsThatMeanNothingAreRefused(t *testing.T) {
+	for _, pattern := range []string{"", "clinica.com.br", "https://", "https://*", "https://*.", "https://a.*.br", "https://x.br/path", "://x.br"} {
+		if _, err := wsroom.NewOrigins("https://ok.br", pattern); err == nil {
+			t.Errorf("%q: want an error", pattern)
+		}
+	}
 	request := &http.Request{Host: "a.br", Header: http.Header{"Origin": {"null"}}}
-	if !origins.Allowed(request) {
+	if !origins(t, "*").Allowed(request) {
 		t.Error("want * to allow any page")
 	}
 }

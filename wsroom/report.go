@@ -23,7 +23,7 @@ func (s *session) report(ended *Ending, readErr error) {
 	s.mu.Lock()
 	cause := s.cause
 	s.mu.Unlock()
-	attrs := []slog.Attr{slog.String("remote_addr", s.conn.RemoteAddr().String()), slog.Int("close_code", code), slog.String("code", name)}
+	attrs := []slog.Attr{slog.String("remote_addr", AddrString(s.member.from)), slog.Int("close_code", code), slog.String("code", name)}
 	if s.member.hub != nil {
 		if account := s.member.Account(); account != "" {
 			attrs = append(attrs, slog.String("account", account))
@@ -32,7 +32,11 @@ func (s *session) report(ended *Ending, readErr error) {
 	if cause != nil {
 		attrs = append(attrs, slog.Any("cause", cause))
 	}
-	s.handler.Logger.LogAttrs(context.Background(), slog.LevelInfo, "connection_closed", attrs...)
+	level := slog.LevelInfo
+	if s.member.hub == nil {
+		level = slog.LevelDebug // it was not let in: anybody can do that, and Metrics.Refused counts it
+	}
+	s.handler.Logger.LogAttrs(context.Background(), level, "connection_closed", attrs...)
 	s.handler.Metrics.Closed(code)
 }
 

@@ -1,5 +1,7 @@
 package wsroom
 
+import "net/netip"
+
 // Available says whether connections are taken: nil, ErrUnavailable or ErrDraining.
 func (h *Hub) Available() error {
 	h.mu.Lock()
@@ -17,9 +19,14 @@ func (h *Hub) open() error {
 	return nil
 }
 
-// Attach makes a member of a connection that has not said who it is: it is counted, and drained with the others. The member is the caller's, best
-// as a field of its connection, and new. After a nil error it must Leave.
+// Attach makes a member of a connection that has not said who it is: from now on it can be told to go, with the others. One that was not Admitted is, without
+// an address. After nil it must Leave, as after Admit.
 func (h *Hub) Attach(m *Member, p *Protocol, r Receiver) error {
+	if m.hub == nil {
+		if err := h.Admit(m, netip.AddrPort{}); err != nil {
+			return err
+		}
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.open(); err != nil {
@@ -27,14 +34,15 @@ func (h *Hub) Attach(m *Member, p *Protocol, r Receiver) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.hub, m.protocol, m.receiver, m.where = h, p, r, waiting
-	h.waiting[m] = struct{}{}
+	m.protocol, m.receiver = p, r
+	h.wait(m)
 	h.protocols[p.name]++
 	return nil
 }
 
 // Join takes the member into the room of its account, buffering, and tells where its stream starts: the position H at this instant, and its
 // cursor. Everything after H will be queued. What the client missed before H is for the caller to replay, up to H, and then to call Live.
+// ErrTooMany: the room is full, and the member may try again.
 func (m *Member) Join(account string) (position int64, cursor string, err error) {
 	h := m.hub
 	h.mu.Lock()
@@ -47,9 +55,12 @@ func (m *Member) Join(account string) (position int64, cursor string, err error)
 	if m.stage != attached || m.ending != nil {
 		return 0, "", ErrUnavailable // it is ending already; the first reason counts
 	}
+	if !h.hasRoom(account) {
+		return 0, "", ErrTooMany
+	}
 	m.stage = buffering
 	m.start, m.last = h.position.seq, h.position.seq
-	delete(h.waiting, m)
+	h.stopWaiting(m)
 	room, known := h.rooms[account]
 	if !known {
 		h.accountCame(account)
@@ -69,14 +80,18 @@ func (h *Hub) leave(m *Member) {
 	case nowhere:
 		return // it has left before
 	case waiting:
-		delete(h.waiting, m)
+		h.stopWaiting(m)
 	case inRoom:
 		h.remove(m)
 		h.members--
 		h.metrics.Left(m.protocol.name)
+	case admitted, dismissed: // only the door knows it
+	}
+	h.door.leaves(m)
+	if m.where != admitted {
+		h.protocols[m.protocol.name]--
 	}
 	m.where = nowhere
-	h.protocols[m.protocol.name]--
 	h.checkEmpty()
 }
 
@@ -105,7 +120,7 @@ func (h *Hub) accountCame(account string) {
 }
 
 func (h *Hub) checkEmpty() {
-	if h.draining && h.members == 0 && len(h.waiting) == 0 {
+	if h.draining && h.members == 0 && h.waiting.Len() == 0 && h.door.dismissed == 0 {
 		select {
 		case <-h.empty:
 		default:

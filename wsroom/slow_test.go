@@ -18,14 +18,15 @@ import (
 	"notifier/wsroom/internal/roomtest"
 )
 
-func limits(messages, size int) option {
-	return func(h *wsroom.HubConfig, _ *wsroom.HandlerConfig) { h.MaxMessages, h.MaxBytes = messages, size }
+// limits are so many messages in a queue, of a megabyte.
+func limits(messages int) option {
+	return limited(wsroom.Limits{QueueMessages: messages, QueueBytes: 1 << 20})
 }
 
 // In a bubble time stands still while anything can go on: a publisher that waited for a mute member would be seen by the clock.
 func TestThePublisherNeverWaitsForMuteMembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := listenPipes(t, limits(64, 1<<20))
+		s := listenPipes(t, limits(64))
 		for range 100 {
 			rawDial(t, s, "1")
 		}
@@ -54,7 +55,7 @@ func TestThePublisherNeverWaitsForMuteMembers(t *testing.T) {
 // A member that was only slow is told: what was under way, then 4408 and no error frame.
 func TestASlowMemberIsToldWhenItReadsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := listenPipes(t, limits(2, 1<<20))
+		s := listenPipes(t, limits(2))
 		conn := rawDial(t, s, "1")
 		for range 4 {
 			s.Publish("1", `{}`)
@@ -116,7 +117,7 @@ func TestPingsAreAnsweredInLine(t *testing.T) {
 
 // A mute member again, with sockets, whose buffers hide a slow reader for a while.
 func TestAMuteSocketIsEvictedWhileOthersReceive(t *testing.T) {
-	s := listen(t, limits(1<<20, 1<<20))
+	s := listen(t, limits(1<<20))
 	mute, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(s.url, "ws://"), "/ws"))
 	if err != nil {
 		t.Fatal(err)

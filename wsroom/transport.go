@@ -45,10 +45,10 @@ func (m *Member) Part() {
 	h.remove(m)
 	h.members--
 	h.metrics.Left(m.protocol.name)
-	m.account, m.where = "", waiting
-	h.waiting[m] = struct{}{}
+	m.account = ""
+	h.wait(m)
 	m.stage = attached
-	for ; m.queue.len() > 0; m.queue.pop() {
+	for ; m.queue.len() > 0; m.queue.drop() {
 		m.bytes -= len(m.queue.front().frame)
 	}
 }

@@ -33,7 +33,7 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 func talkingHub() *wsroom.Hub {
-	h := wsroom.NewHub(wsroom.HubConfig{MaxMessages: 4})
+	h := wsroom.NewHub(wsroom.HubConfig{Limits: wsroom.Limits{QueueMessages: 4}})
 	h.Open(100, roomtest.CursorOf(100))
 	return h
 }

@@ -2,6 +2,7 @@ package wsroom
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 
 	"notifier/wsroom/socket"
@@ -41,6 +42,7 @@ func (w *Writer) turn(h *hand) {
 			return
 		}
 		frames, events := h.join(messages), countEvents(messages)
+		h.traces = h.traces.Of(messages)
 		rest, err := w.Conn.TryWrite(h.attempt, frames)
 		if len(rest) > 0 && len(messages) > 1 {
 			rest = bytes.Clone(rest) // the buffer is the hand's
@@ -48,23 +50,25 @@ func (w *Writer) turn(h *hand) {
 		clear(messages)
 		switch {
 		case err != nil:
+			h.traces.Dropped()
 			w.lose()
 			return
 		case len(rest) > 0:
-			go w.push(rest, events)
+			go w.push(rest, events, slices.Clone(h.traces)) // they are the hand's, too
 			return
 		}
-		w.delivered(events)
+		w.delivered(events, h.traces)
 	}
 }
 
 // push is the way of a client that does not keep up: it blocks, and then goes back to the crew with what was queued meanwhile.
-func (w *Writer) push(rest []byte, events int) {
+func (w *Writer) push(rest []byte, events int, traces Traces) {
 	if err := w.Conn.WriteRest(rest); err != nil {
+		traces.Dropped()
 		w.lose()
 		return
 	}
-	w.delivered(events)
+	w.delivered(events, traces)
 	w.Member.hub.crew.add(w)
 }
 
@@ -89,7 +93,8 @@ func (w *Writer) lose() {
 	w.running.Done()
 }
 
-func (w *Writer) delivered(events int) {
+func (w *Writer) delivered(events int, traces Traces) {
+	traces.Written()
 	if events > 0 {
 		w.Member.hub.metrics.Delivered(w.Member.protocol.name, events)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/pprof"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -11,7 +12,7 @@ import (
 // adminHandler serves operators: /livez, /readyz, /metrics and /debug/pprof/, on an address of its own.
 func (d *daemon) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /livez", d.livez)
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -22,13 +23,30 @@ func (d *daemon) adminHandler() http.Handler {
 	return mux
 }
 
+// livez is 200 unless a part is stuck so that only a restart can mend it, which no outage of the database is; either way it
+// says so in JSON.
+func (d *daemon) livez(w http.ResponseWriter, _ *http.Request) {
+	var h health
+	for _, code := range d.life.hung(hangsForLive) {
+		h.add(code, time.Time{})
+	}
+	answer(w, len(h.Problems) == 0, struct {
+		Live     bool      `json:"live"`
+		Problems []problem `json:"problems"`
+	}{len(h.Problems) == 0, append([]problem{}, h.Problems...)})
+}
+
 // readyz is 200 while new clients can be served, else 503; either way it says why in JSON.
 func (d *daemon) readyz(w http.ResponseWriter, _ *http.Request) {
 	h := d.health()
+	answer(w, h.Ready, h)
+}
+
+func answer(w http.ResponseWriter, good bool, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if !h.Ready {
+	if !good {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(h) // the client has gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(body) // the client has gone: nobody to tell
 }

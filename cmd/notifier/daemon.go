@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"notifier/auth"
+	"notifier/cmd/notifier/edge"
+	"notifier/cmd/notifier/traces"
 	"notifier/notifier"
 	"notifier/wsroom"
 	"notifier/wsroom/socketio/engineio"
@@ -43,12 +42,19 @@ type daemon struct {
 	hub       *wsroom.Hub
 	feed      *notifier.Feed
 	listener  *notifier.Listener
+	origins   *wsroom.Origins
 	replays   *notifier.Log // of both protocols, which share their reads
 	releaser  *notifier.Releaser
 	retention *notifier.Retention
 	watch     *notifier.Watch
+	traces    *traces.Tracer // nil: off
+	life      *life
+	strangers strangersLog
 	socketIO  *engineio.Server
 	peers     *peers // nil: alone
+
+	proxies     *edge.Proxies
+	certificate *edge.Certificate // nil: no TLS
 
 	public, admin         *http.Server
 	publicAddr, adminAddr net.Listener
@@ -58,7 +64,13 @@ type daemon struct {
 // newDaemon connects the parts and opens both addresses; nothing runs yet. site serves what is not ours on the
 // public address: the demo's page, or nil.
 func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, log *slog.Logger) (*daemon, error) {
-	d := &daemon{settings: settings, log: log, metrics: newMetrics()}
+	metrics := newMetrics()
+	strangers := newStrangersLog(countedLog{log.Handler(), metrics.logLines})
+	log = slog.New(strangers)
+	d := &daemon{settings: settings, log: log, strangers: strangers, metrics: metrics}
+	if err := d.prepareEdge(); err != nil {
+		return nil, err
+	}
 	if err := d.connectParts(ctx); err != nil {
 		return nil, err
 	}
@@ -74,8 +86,9 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	mux.Handle("/ws", d.socketHandler())
 	d.mountSocketIO(mux)
 	mux.Handle("/", site)
-	d.public = d.server(mux)
-	d.admin = d.server(d.adminHandler())
+	d.public = d.server(edge.Headers(d.proxies.Handler(mux), edge.PublicPolicy, d.certificate != nil))
+	d.public.ConnState = edge.NewGate(settings.maxHandshakes, d.metrics).ConnState
+	d.admin = d.server(edge.Headers(d.adminHandler(), edge.AdminPolicy, false))
 	if err := d.listen(ctx); err != nil {
 		d.peers.close()
 		d.pool.Close()
@@ -86,13 +99,10 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 
 func (d *daemon) connectParts(ctx context.Context) error {
 	s := d.settings
-	var secrets [][]byte
-	if s.jwtSecret != "" {
-		secrets = [][]byte{[]byte(s.jwtSecret)}
-	}
+	secrets := rotation{configured: s.secrets()}
 	var err error
 	d.verifier, err = auth.New(auth.Config{
-		Secrets: secrets, JWKSURL: s.jwksURL, Issuer: s.jwtIssuer, Audience: s.jwtAudience,
+		Secrets: secrets.good(), JWKSURL: s.jwksURL, Issuer: s.jwtIssuer, Audience: s.jwtAudience,
 		AccountClaim: s.jwtAccountClaim, Logger: d.log, Metrics: d.metrics,
 	})
 	if err != nil {
@@ -104,17 +114,28 @@ func (d *daemon) connectParts(ctx context.Context) error {
 	if d.pool, err = notifier.OpenPool(ctx, s.databaseURL); err != nil {
 		return err
 	}
-	d.hub = wsroom.NewHub(wsroom.HubConfig{Metrics: d.metrics, Logger: d.log})
+	if d.origins, err = wsroom.NewOrigins(s.allowedOrigins...); err != nil {
+		return fmt.Errorf("read --allowed-origins: %w", err)
+	}
+	if d.traces, err = newTraces(ctx, s.traceSettings, d.metrics, d.log); err != nil {
+		return err
+	}
+	d.hub = wsroom.NewHub(wsroom.HubConfig{Limits: s.limits(), Metrics: d.metrics, Tracer: follower(d.traces), Logger: d.log})
 	d.metrics.watch(d.hub)
 	d.releaser = notifier.NewReleaser(d.pool, d.metrics, d.log)
 	d.retention = notifier.NewRetention(d.pool, s.retention, d.metrics, d.log)
 	loader := notifier.NewLoader(d.pool, d.metrics, d.log)
 	d.replays = notifier.NewLog(d.pool, loader, s.replayLimit)
 	d.feed = notifier.NewFeed(d.pool, d.hub, loader, d.releaser, s.pollInterval, d.metrics, d.log)
+	if d.traces != nil {
+		d.feed.TraceTo(d.traces)
+	}
 	if d.listener, err = notifier.NewListener(s.direct(), d.feed, d.metrics, d.log); err != nil {
 		return err
 	}
 	d.watch = notifier.NewWatch(d.pool, d.feed, d.listener, d.metrics, d.log)
+	d.life = newLife(d.feed.Work, touching(d.hub), d.log)
+	d.metrics.watchHealth(d.health)
 	return nil
 }
 
@@ -126,7 +147,7 @@ func (d *daemon) enlist(self notifier.Daemon, address func(local net.Addr) strin
 func (d *daemon) socketHandler() http.Handler {
 	s := d.settings
 	return wsroom.NewHandler(d.hub, tokens{d.verifier}, d.replays, wsroom.HandlerConfig{
-		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken,
+		Origins: d.origins, AllowQueryToken: s.allowQueryToken,
 		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, CursorRefresh: s.cursorRefresh(), Logger: d.log, Metrics: d.metrics,
 	})
 }
@@ -134,7 +155,7 @@ func (d *daemon) socketHandler() http.Handler {
 func (d *daemon) server(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeaderBytes, ErrorLog: log.New(httpErrors{d.log}, "", 0),
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: newHTTPErrorLog(d.log),
 	}
 }
 
@@ -157,16 +178,22 @@ func (d *daemon) run(ctx context.Context) error {
 	defer stop()
 	group, working := errgroup.WithContext(working)
 	for _, part := range []func(context.Context) error{
-		d.feed.Run, d.listener.Run, d.releaser.Run, d.retention.Run, d.watch.Run, d.verifier.Run,
+		d.feed.Run, d.listener.Run, d.releaser.Run, d.retention.Run, d.watch.Run, d.verifier.Run, d.life.run, d.strangers.run,
 	} {
 		group.Go(func() error { return part(working) })
 	}
 	if d.peers != nil {
 		group.Go(func() error { return d.peers.run(working) })
 	}
-	group.Go(func() error { return serveHTTP(d.public, d.publicAddr) })
+	if d.traces != nil {
+		group.Go(func() error { return d.traces.Run(working) })
+	}
+	if d.certificate != nil {
+		group.Go(func() error { return d.certificate.Run(working) })
+	}
+	group.Go(func() error { return serveHTTP(d.public, d.secured(d.publicAddr)) })
 	group.Go(func() error { return serveHTTP(d.admin, d.adminAddr) })
-	d.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", d.publicAddr.Addr().String()),
+	d.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("addr", d.publicAddr.Addr().String()), slog.Bool("tls", d.certificate != nil),
 		slog.String("admin_addr", d.adminAddr.Addr().String()), slog.String("peer_addr", d.peers.listensOn()),
 		slog.String("database", redactDSN(d.settings.databaseURL)))
 
@@ -196,6 +223,7 @@ func (d *daemon) shutDown(ctx context.Context) error {
 		d.log.LogAttrs(ctx, slog.LevelWarn, "drain_incomplete", slog.Any("error", err))
 	}
 	err := errors.Join(<-public, endHTTP(ctx, d.admin))
+	d.strangers.sumUp(ctx)
 	d.log.LogAttrs(ctx, slog.LevelInfo, "stopped")
 	return err
 }
@@ -226,18 +254,4 @@ type tokens struct{ verifier *auth.Verifier }
 func (t tokens) Authenticate(ctx context.Context, token string) (account, subject string, expiresAt time.Time, err error) {
 	id, err := t.verifier.Verify(ctx, token)
 	return id.Account, id.Subject, id.ExpiresAt, err
-}
-
-// httpErrors takes what net/http has to say: a panic is ours and an error, all else is about strangers' broken requests.
-type httpErrors struct{ log *slog.Logger }
-
-// Write implements io.Writer, one line at a time.
-func (h httpErrors) Write(line []byte) (int, error) {
-	detail := slog.String("detail", strings.TrimSpace(string(line)))
-	if bytes.HasPrefix(line, []byte("http: panic")) {
-		h.log.LogAttrs(context.Background(), slog.LevelError, "http_panic", detail)
-	} else {
-		h.log.LogAttrs(context.Background(), slog.LevelDebug, "http_request_broken", detail)
-	}
-	return len(line), nil
 }

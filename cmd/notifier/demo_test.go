@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"notifier/cmd/notifier/leaktest"
+	"notifier/sql/postgres"
 )
 
 // runningDemo is `notifier demo` as a process of its own, with a temporary folder and a process group of its own.
@@ -43,9 +46,13 @@ func startDemo(t *testing.T, args ...string) *runningDemo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.stderr, err = d.cmd.StderrPipe(); err != nil {
+	stderr, err := d.cmd.StderrPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
+	kept := leaktest.Log("demo")
+	t.Cleanup(func() { _ = kept.Close() })
+	d.stderr = io.TeeReader(stderr, kept)
 	d.stdout = bufio.NewReader(stdout)
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -62,7 +69,20 @@ func (d *runningDemo) address(t *testing.T) string {
 		rest, _ := io.ReadAll(d.stderr)
 		t.Fatalf("the first line is %q, %v; stderr:\n%s", line, err, rest)
 	}
+	d.notePatients(t)
 	return url
+}
+
+// notePatients says what must not be in the demo's log. The database is in the temporary folder.
+func (d *runningDemo) notePatients(t *testing.T) {
+	t.Helper()
+	sockets, err := filepath.Glob(filepath.Join(d.folder, "*", ".s.PGSQL.*[0-9]"))
+	if err != nil || len(sockets) != 1 {
+		t.Fatalf("the sockets of the demo's server: %q, %v", sockets, err)
+	}
+	if err := leaktest.Patients(t.Context(), postgres.SocketURL(demoApp, demoDatabase, filepath.Dir(sockets[0]))); err != nil {
+		t.Error(err)
+	}
 }
 
 // press Ctrl-C as a terminal does: the signal goes to the whole process group.

@@ -44,6 +44,10 @@ var advice = map[string]struct {
 	notifier.ListenerDown: {message: "the listening connection is lost and does not come back: check --direct-url; " +
 		"changes are found by polling"},
 	"keys_never_loaded": {message: "the JWKS was never loaded: check --jwks-url"},
+	feedHung: {message: "the feed has been in one step for longer than the database's time limits explain: " +
+		"if it stays so for three minutes, /livez says that only a restart helps; please report it with /debug/pprof/goroutine?debug=2"},
+	roomsHung: {message: "the rooms' lock cannot be had: if it stays so for three minutes, /livez says that only a restart helps; " +
+		"please report it with /debug/pprof/goroutine?debug=2"},
 	notifier.ReleaseFailing: {warning: true, message: "doctors cannot be marked not busy: the log line release_failing has the SQLSTATE; " +
 		"see notifier.effect for which"},
 	notifier.ListenerDeaf: {warning: true, message: "LISTEN is accepted and nothing arrives: --direct-url must lead to the server itself; " +
@@ -80,6 +84,9 @@ func (d *daemon) health() health {
 	}
 	if d.verifier.Ready() != nil {
 		h.add("keys_never_loaded", time.Time{})
+	}
+	for _, code := range d.life.hung(hangsForReady) {
+		h.add(code, time.Time{})
 	}
 	h.Ready = len(h.Problems) == 0
 	return h

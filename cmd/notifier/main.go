@@ -27,13 +27,27 @@ func main() {
 	// it would kill the process; ignoring the signal instead would be inherited by child processes.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks, the second one kills: from here on it has its default effect again.
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel() // the first signal asks
+		die(<-signals)
+	}()
 
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
+	cancel()
 	os.Exit(status)
+}
+
+// die ends the process by a signal's default effect, so that its parent sees which one it was. The signal was taken in by a channel, and
+// not left to its effect from the first one on, because a second one that comes right behind the first would fall in between.
+func die(by os.Signal) {
+	signal.Reset(by)
+	if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(by) != nil {
+		os.Exit(exitFailed)
+	}
 }
 
 // run is main without the process: it returns the exit status and is the one place that prints an error.

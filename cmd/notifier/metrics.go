@@ -31,9 +31,12 @@ type metrics struct {
 	closes              *prometheus.CounterVec
 	emitted             prometheus.Counter
 	replays             *prometheus.CounterVec
+	refusals            *prometheus.CounterVec
 	peers               prometheus.Gauge
 	peerRequests, moves *prometheus.CounterVec
 	keyFetches          *prometheus.CounterVec
+	spans               *prometheus.CounterVec
+	logLines            *prometheus.CounterVec
 	connections         *prometheus.Desc
 	rooms               *prometheus.Desc
 }
@@ -58,17 +61,21 @@ func newMetrics() *metrics {
 		closes:       counters("closes_total", "Connections ended, by close code.", "code"),
 		emitted:      counter("client_events_dropped_total", "Events that Socket.IO clients emitted: nobody listens to them."),
 		replays:      counters("replays_total", "Answers to a client's cursor.", "outcome"),
+		refusals:     counters("connections_refused_total", "Connections over a limit: connections, account, address, rate, waiting, handshakes.", "limit"),
 		peers:        prometheus.NewGauge(prometheus.GaugeOpts{Name: metricsPrefix + "peers", Help: "Other daemons on this database."}),
 		peerRequests: counters("peer_requests_total", "Requests for other daemons: passed_on, unreachable, or unknown (gone).", "outcome"),
 		moves:        counters("sessions_moved_total", "Upgrades here of sessions of other daemons: moved, refused or failed.", "outcome"),
 		keyFetches:   counters("jwks_fetches_total", "Fetches of the JWKS: ok or failed.", "outcome"),
+		spans:        counters("spans_total", "Spans for the collector: exported, failed (it did not take them), dropped (no room for them).", "outcome"),
+		logLines:     counters("log_lines_total", "Lines written to the log, by level.", "level"),
 		connections:  prometheus.NewDesc(metricsPrefix+"connections", "Connections open now.", []string{"protocol"}, nil),
 		rooms:        prometheus.NewDesc(metricsPrefix+"rooms", "Accounts with a connection here.", nil, nil),
 	}
 	m.registry.MustRegister(m.events, m.tombstones, m.delay, m.pumpTime, m.bells, m.listenerUp, m.reconnects, m.releases,
-		m.pruned, m.deliveries, m.evictions, m.closes, m.emitted, m.replays, m.peers, m.peerRequests, m.moves, m.keyFetches,
+		m.pruned, m.deliveries, m.evictions, m.closes, m.emitted, m.replays, m.refusals, m.peers, m.peerRequests, m.moves, m.keyFetches, m.spans, m.logLines,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildGauge())
 	m.log.register(m.registry)
+	m.beginAtZero()
 	return m
 }
 
@@ -127,6 +134,10 @@ func (m *metrics) Evicted(cause string)    { m.evictions.WithLabelValues(cause).
 func (m *metrics) Closed(code int)         { m.closes.WithLabelValues(strconv.Itoa(code)).Inc() }
 func (m *metrics) ClientEventDropped()     { m.emitted.Inc() }
 func (m *metrics) Replayed(outcome string) { m.replays.WithLabelValues(outcome).Inc() }
+func (m *metrics) Refused(limit string)    { m.refusals.WithLabelValues(limit).Inc() }
+
+// Spans is the event of package traces.
+func (m *metrics) Spans(outcome string, n int) { m.spans.WithLabelValues(outcome).Add(float64(n)) }
 
 // KeysRefreshed is the event of package auth.
 func (m *metrics) KeysRefreshed(ok bool) {
@@ -149,6 +160,13 @@ func (m *metrics) watchKeys(age func() (time.Duration, bool)) {
 	}))
 }
 
+// watchCertificate makes the time that the certificate has left a gauge.
+func (m *metrics) watchCertificate(notAfter func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: metricsPrefix + "tls_expires_seconds", Help: "Until the certificate of the public address ends.",
+	}, func() float64 { return time.Until(notAfter()).Seconds() }))
+}
+
 // watch makes the hub's numbers gauges, read at every scrape.
 func (m *metrics) watch(hub *wsroom.Hub) { m.registry.MustRegister(&hubCollector{m, hub}) }
 
@@ -166,8 +184,8 @@ func (c *hubCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *hubCollector) Collect(ch chan<- prometheus.Metric) {
 	stats := c.hub.Stats()
-	for protocol, n := range stats.Protocols {
-		ch <- prometheus.MustNewConstMetric(c.metrics.connections, prometheus.GaugeValue, float64(n), protocol)
+	for _, protocol := range protocols {
+		ch <- prometheus.MustNewConstMetric(c.metrics.connections, prometheus.GaugeValue, float64(stats.Protocols[protocol]), protocol)
 	}
 	ch <- prometheus.MustNewConstMetric(c.metrics.rooms, prometheus.GaugeValue, float64(stats.Rooms))
 }

@@ -66,6 +66,7 @@ func (m *migrateSettings) register(cmd *cobra.Command, database bool) {
 		"whether the trigger raises NOTIFY; off for applications that use PREPARE TRANSACTION (default: as it is, on when new)")
 	m.source.duration(&m.lockTimeout, "lock-timeout", "200ms", "how long one try may wait for a lock on a clinic's table, in whole milliseconds",
 		atLeast(time.Millisecond))
+	m.source.fromEnvFile()
 }
 
 // migrator makes of the settings what package sql takes.

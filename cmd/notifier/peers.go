@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"maps"
 	"net"
@@ -86,7 +85,7 @@ func newPeers(ctx context.Context, settings serveSettings, enlist enlist, metric
 	keepalive := &http.HTTP2Config{MaxConcurrentStreams: peerStreams, SendPingTimeout: peerSilence, PingTimeout: peerAnswer}
 	p.server = &http.Server{
 		Handler: p.mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: 2 * peerIdle, MaxHeaderBytes: maxHeaderBytes,
-		TLSConfig: identity.serverTLS(p.roster.Lists), Protocols: protocols, HTTP2: keepalive, ErrorLog: log.New(httpErrors{logger}, "", 0),
+		TLSConfig: identity.serverTLS(p.roster.Lists), Protocols: protocols, HTTP2: keepalive, ErrorLog: newHTTPErrorLog(logger),
 	}
 	p.client = &http.Transport{
 		DialTLSContext: p.dial, Protocols: protocols, HTTP2: keepalive, IdleConnTimeout: peerIdle, DisableCompression: true,

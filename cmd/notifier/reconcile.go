@@ -48,6 +48,7 @@ or the installation); what ended before is only counted, unless --beyond-log.`,
 		v.withoutVariable() // arguments of this call
 	}
 	database.register(s, "the owner of the clinic's tables")
+	s.fromEnvFile()
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := s.load(); err != nil {
 			return err

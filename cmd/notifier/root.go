@@ -2,13 +2,17 @@ package main
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
 
+// keepOrder sets what cobra keeps in a global variable.
+var keepOrder = sync.OnceFunc(func() { cobra.EnableCommandSorting = false })
+
 // newRootCommand builds the whole command line. Every command is a constructor, so that a test gets a fresh one.
 func newRootCommand() *cobra.Command {
-	cobra.EnableCommandSorting = false // the order below is the order in which a newcomer needs them
+	keepOrder() // the order below is the order in which a newcomer needs them
 	root := &cobra.Command{
 		Use:   "notifier",
 		Short: "Tells every screen of a clinic at once that an appointment has ended",
@@ -27,6 +31,7 @@ flag names its variable; secrets can also be read from a file (NOTIFIER_…_FILE
   # run it; both secrets could as well lie in files
   export NOTIFIER_DATABASE_URL=postgres://notifier_runtime@127.0.0.1:5432/clinic
   export NOTIFIER_JWT_SECRET=change-me-to-something-long-and-random
+  notifier check
   notifier serve
 
   # in another terminal, with the same NOTIFIER_JWT_SECRET: watch the events of account 1
@@ -46,6 +51,7 @@ flag names its variable; secrets can also be read from a file (NOTIFIER_…_FILE
 		newServeCommand(),
 		newMigrateCommand(),
 		newReconcileCommand(),
+		newCheckCommand(),
 		newDemoCommand(),
 		newTokenCommand(),
 		newTailCommand(),

@@ -1,6 +1,14 @@
 package main
 
 import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
 	"github.com/spf13/cobra"
 )
 
@@ -15,7 +23,8 @@ role's connection string, and at least one way to verify tokens. A database that
 or not migrated yet is waited for; /readyz on the admin address says what is missing.
 
 Run as many as you like on one database. SIGTERM drains: sockets are closed over the time
-of --drain, and clients come back to another daemon with their cursor.`,
+of --drain, and clients come back to another daemon with their cursor. SIGHUP reads
+--env-file and the files of secrets and certificates again, and drops no socket.`,
 		Example: `  export NOTIFIER_DATABASE_URL=postgres://notifier_runtime@127.0.0.1:5432/clinic
   export NOTIFIER_JWT_SECRET_FILE=/etc/notifier/jwt-secret
   notifier serve
@@ -28,14 +37,28 @@ of --drain, and clients come back to another daemon with their cursor.`,
 			if err := settings.load(); err != nil {
 				return err
 			}
-			log := newLogger(settings.level, settings.format, cmd.ErrOrStderr())
-			d, err := newDaemon(cmd.Context(), settings, nil, log)
-			if err != nil {
-				return err
-			}
-			return d.run(cmd.Context())
+			return serve(cmd.Context(), &settings, cmd.ErrOrStderr())
 		},
 	}
 	settings.register(cmd)
 	return cmd
+}
+
+// serve runs the daemon until ctx ends, and reloads at SIGHUP.
+func serve(ctx context.Context, settings *serveSettings, stderr io.Writer) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // from here on, and to the end of the drain, it does not kill
+	defer signal.Stop(hangup)
+	level := new(slog.LevelVar)
+	level.Set(settings.level)
+	d, err := newDaemon(ctx, *settings, nil, newLogger(level, settings.format, stderr))
+	if err != nil {
+		return err
+	}
+	reloading, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { newReloader(d, settings, level).run(reloading, hangup) })
+	defer beside.Wait()
+	defer stop()
+	return d.run(ctx)
 }

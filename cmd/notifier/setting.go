@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,11 @@ type settings struct {
 	cmd       *cobra.Command
 	list      []*setting
 	needOneOf [][2]*setting
+	needBoth  [][2]*setting // or none
+
+	envSetting *setting // --env-file, where the command has it
+	envPath    string
+	variables  envFile // of that file
 }
 
 // setting is one of them. It is its own flag: what pflag sets is only collected here.
@@ -36,6 +42,7 @@ type setting struct {
 
 	flag  *pflag.Flag
 	given []string // in the order of the command line
+	text  string   // what was read last, of a secret the secret itself: to see what has changed
 	apply func(text string) error
 }
 
@@ -83,14 +90,27 @@ func (v *setting) withoutVariable() *setting {
 	return v
 }
 
-// load fills all targets: flag, then environment, then default. Its error is a *settingsError with
-// every fault there is.
+// load fills all targets: flag, then environment, then the env file, then default. Its error is a *settingsError with
+// every fault there is. What is odd and no fault it says on stderr.
 func (s *settings) load() error {
+	err := s.read()
+	for _, oddity := range s.oddities() {
+		fmt.Fprintln(s.cmd.ErrOrStderr(), "notifier: warning: "+oddity)
+	}
+	return err
+}
+
+// read is load without a word.
+func (s *settings) read() error {
+	if err := s.readVariables(); err != nil {
+		return &settingsError{faults: []string{s.envSetting.title() + " " + err.Error()}} // what else is missing is in there
+	}
 	var faults []string
 	faulty := make(map[*setting]bool)
 	empty := make(map[*setting]bool)
 	for _, v := range s.list {
-		text, err := v.text()
+		text, err := s.said(v)
+		v.text = text
 		if err == nil && text == "" && v.example != "" {
 			err = errors.New("is missing, for example " + v.example)
 		}
@@ -107,32 +127,30 @@ func (s *settings) load() error {
 			faults = append(faults, fmt.Sprintf("%s or %s is missing: at least one of the two", a.title(), b.title()))
 		}
 	}
+	for _, pair := range s.needBoth {
+		if a, b := pair[0], pair[1]; empty[a] != empty[b] && !faulty[a] && !faulty[b] {
+			faults = append(faults, fmt.Sprintf("%s and %s belong together: one of them is missing", a.title(), b.title()))
+		}
+	}
 	if len(faults) > 0 {
 		return &settingsError{faults: faults}
 	}
 	return nil
 }
 
-// text is what the user said, from the first place where anything is said. An empty variable says
-// nothing, because that is how Compose files and CI systems pass on what is not set.
-func (v *setting) text() (string, error) {
+// said is what the user said, from the first place where anything is said. An empty variable says nothing, because that is how
+// Compose files and CI systems pass on what is not set.
+func (s *settings) said(v *setting) (string, error) {
 	if len(v.given) > 0 {
 		return strings.Join(v.given, ","), nil
 	}
 	if v.flagOnly {
 		return v.fallback, nil
 	}
-	text := os.Getenv(v.variable())
 	if v.secret {
-		fromFile, err := readSecretFile(v.fileVariable(), text != "")
-		if err != nil || fromFile != "" {
-			return fromFile, err
-		}
+		return s.secretSaid(v)
 	}
-	if text == "" {
-		text = v.fallback
-	}
-	return text, nil
+	return cmp.Or(os.Getenv(v.variable()), s.variables[v.variable()], v.fallback), nil
 }
 
 // variable is the name in the environment: NOTIFIER_PING_INTERVAL for --ping-interval.

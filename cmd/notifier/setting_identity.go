@@ -3,12 +3,16 @@ package main
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 )
 
 // identitySettings say whose tokens are believed: serve verifies with them, token signs.
 type identitySettings struct {
 	jwtSecret       string
+	jwtPrevious     string        // serve: still good beside it
+	jwtOverlap      time.Duration // serve: how long a secret that was replaced while it runs stays good
 	jwksURL         string
 	jwtIssuer       string
 	jwtAudience     string
@@ -20,7 +24,19 @@ func (i *identitySettings) registerVerifying(s *settings) {
 	secret := s.secret(&i.jwtSecret, "jwt-secret", "shared secret of HS256, HS384 and HS512 tokens", isNoPublicKey)
 	keys := s.text(&i.jwksURL, "jwks-url", "", "where the public keys of RS, PS, ES and EdDSA tokens are published", isHTTPURL)
 	s.needOneOf = append(s.needOneOf, [2]*setting{secret, keys})
+	s.secret(&i.jwtPrevious, "jwt-previous-secret", "shared secret that is being replaced: good beside the other for as long as it is set", isNoPublicKey)
+	s.duration(&i.jwtOverlap, "jwt-secret-overlap", "1h", "how long a secret stays good that was replaced while serve runs (SIGHUP)", atLeast(time.Duration(0)))
 	i.registerClaims(s)
+}
+
+// secrets are those of the settings, the one to sign with first.
+func (i *identitySettings) secrets() (secrets []string) {
+	for _, secret := range []string{i.jwtSecret, i.jwtPrevious} {
+		if secret != "" && !slices.Contains(secrets, secret) {
+			secrets = append(secrets, secret)
+		}
+	}
+	return secrets
 }
 
 // registerSigning is for token, which has to have the secret.

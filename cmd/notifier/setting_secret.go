@@ -8,19 +8,34 @@ import (
 	"strings"
 )
 
-// readSecretFile reads the file that variable names, if it is set, without the line ends at its end
-// (every editor and every `echo >` leaves one). alsoPlain says that the secret itself is in the
-// environment too: which one is meant cannot be guessed.
+// secretSaid is a secret: its flag was looked at before. The environment comes first, whether it has the secret or the file's
+// path; which one is meant where it has both cannot be guessed.
+func (s *settings) secretSaid(v *setting) (string, error) {
+	for _, place := range []struct {
+		name string
+		has  func(variable string) string
+	}{
+		{"environment", os.Getenv},
+		{"env file", func(variable string) string { return s.variables[variable] }},
+	} {
+		plain, path := place.has(v.variable()), place.has(v.fileVariable())
+		switch {
+		case plain != "" && path != "":
+			return "", fmt.Errorf("is in the %s twice: unset one of the two", place.name)
+		case plain != "":
+			return plain, nil
+		case path != "":
+			return readSecretFile(v.fileVariable(), path)
+		}
+	}
+	return v.fallback, nil
+}
+
+// readSecretFile reads the file that variable names, without the line ends at its end (every editor and every `echo >` leaves
+// one).
 //
 // No error repeats the path: a secret in the wrong variable is exactly what would be printed.
-func readSecretFile(variable string, alsoPlain bool) (string, error) {
-	path := os.Getenv(variable)
-	if path == "" {
-		return "", nil
-	}
-	if alsoPlain {
-		return "", errors.New("is in the environment twice: unset one of the two")
-	}
+func readSecretFile(variable, path string) (string, error) {
 	content, err := os.ReadFile(path)
 	var failed *fs.PathError
 	if errors.As(err, &failed) {

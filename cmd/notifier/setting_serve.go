@@ -19,7 +19,10 @@ type serveSettings struct {
 	databaseSettings
 	identitySettings
 	socketioSettings
+	edgeSettings
+	limitSettings
 	logSettings
+	traceSettings
 	addr      string
 	adminAddr string
 	peerAddr  string // "off": alone
@@ -46,6 +49,8 @@ func (s *serveSettings) register(cmd *cobra.Command) {
 	s.source.text(&s.peerAddr, "peer-addr", ":0", "address for the other daemons on this database, which find it there; port 0: any; \"off\": alone",
 		isPeerAddress)
 	s.source.text(&s.peerHost, "peer-host", "", "name or IP address under which they reach it; found out if empty", isHost)
+	s.edgeSettings.register(s.source)
+	s.limitSettings.register(s.source)
 	s.registerVerifying(s.source)
 	s.source.items(&s.allowedOrigins, "allowed-origins", "origins of pages that may connect, as https://app.clinic.example or "+
 		"https://*.clinic.example; same origin only if empty", canonicalOrigin)
@@ -58,6 +63,8 @@ func (s *serveSettings) register(cmd *cobra.Command) {
 	s.source.duration(&s.pollInterval, "poll-interval", "50ms", "how often to look for events without having heard the bell", atLeast(time.Millisecond))
 	s.source.duration(&s.drain, "drain", "20s", "over how long the sockets are closed at shutdown", atLeast(time.Duration(0)))
 	s.logSettings.register(s.source)
+	s.traceSettings.register(s.source)
+	s.source.fromEnvFile()
 }
 
 // load reads flags, environment and files; its error names every fault.

@@ -74,11 +74,17 @@ func TestServeSettingsHoldTypedDefaults(t *testing.T) {
 	got.register(&cobra.Command{})
 	got.source = nil
 	want := serveSettings{
-		identitySettings: identitySettings{jwtAccountClaim: "accountId"},
-		logSettings:      logSettings{level: slog.LevelInfo},
-		addr:             ":8080",
-		adminAddr:        "127.0.0.1:9090",
-		peerAddr:         ":0",
+		identitySettings: identitySettings{jwtAccountClaim: "accountId", jwtOverlap: time.Hour},
+		limitSettings: limitSettings{
+			maxConnections: 50000, maxConnectionsPerAccount: 10000, maxConnectionsPerAddress: 1000, maxConnectsPerSecond: 2000,
+			maxQueueMessages: 4096, maxQueueBytes: 4 << 20,
+		},
+		logSettings:   logSettings{level: slog.LevelInfo},
+		addr:          ":8080",
+		adminAddr:     "127.0.0.1:9090",
+		peerAddr:      ":0",
+		traceSettings: traceSettings{traceRatio: 1},
+		edgeSettings:  edgeSettings{maxHandshakes: 4096},
 		socketioSettings: socketioSettings{
 			socketioPath: "/socket.io/", socketioRecovery: true, socketioConnectTimeout: 45 * time.Second,
 			socketioUpgradeTimeout: 10 * time.Second, socketioMaxPayload: 1_000_000,
@@ -192,4 +198,43 @@ func TestPeerAddresses(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+}
+
+// FuzzSettings: any text is a value, or a fault in one line that does not repeat a secret.
+func FuzzSettings(f *testing.F) {
+	names := []string{}
+	probe := &cobra.Command{}
+	new(serveSettings).register(probe)
+	probe.Flags().VisitAll(func(flag *pflag.Flag) {
+		if flag.Name != "env-file" { // it reads what it names
+			names = append(names, flag.Name)
+		}
+	})
+	for n, text := range []string{
+		"postgres://a:b@c/d?sslmode=require", "host=a password='b'", ":8080", "[::1]:9090", "https://*.clinic.example,*", "10.0.0.0/8, private",
+		"1e3", "-5s", "true",
+	} {
+		f.Add(uint8(n), text)
+	}
+	f.Fuzz(func(t *testing.T, which uint8, text string) {
+		name := names[int(which)%len(names)]
+		cmd := &cobra.Command{}
+		var s serveSettings
+		s.register(cmd)
+		if err := cmd.Flags().Set(name, text); err != nil {
+			t.Fatal(err)
+		}
+		v := cmd.Flags().Lookup(name).Value.(*setting)
+		err := v.apply(text)
+		if err == nil {
+			return
+		}
+		fault := err.Error()
+		if fault == "" || strings.ContainsAny(fault, "\n\r") {
+			t.Errorf("--%s %q: the fault is %q", name, text, fault)
+		}
+		if word := strings.TrimSpace(text); v.secret && len(word) > 12 && strings.Contains(fault, word) {
+			t.Errorf("--%s: the fault repeats the secret: %q", name, fault)
+		}
+	})
 }

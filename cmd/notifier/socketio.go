@@ -16,7 +16,7 @@ func (d *daemon) mountSocketIO(mux *http.ServeMux) {
 		others = d.peers
 	}
 	d.socketIO = socketio.NewHandler(d.hub, tokens{d.verifier}, d.replays, socketio.Config{
-		AllowedOrigins: s.allowedOrigins, AllowQueryToken: s.allowQueryToken, NoRecovery: !s.socketioRecovery,
+		Origins: d.origins, AllowQueryToken: s.allowQueryToken, NoRecovery: !s.socketioRecovery,
 		PingInterval: s.pingInterval, PingTimeout: s.pingTimeout, CursorRefresh: s.cursorRefresh(),
 		ConnectTimeout: s.socketioConnectTimeout, UpgradeTimeout: s.socketioUpgradeTimeout, MaxPayload: s.socketioMaxPayload,
 		RefuseByLeaving: s.socketioRefuseByLeaving, Peers: others, Logger: d.log, Metrics: d.metrics,

@@ -26,6 +26,7 @@ func (t *tailSettings) register(cmd *cobra.Command) {
 	t.source.text(&t.url, "url", "ws://127.0.0.1:8080/ws", "the daemon: ws:// or wss://", isTailURL)
 	t.source.secret(&t.token, "token", "token of the account", isToken).example = "NOTIFIER_TOKEN=$(notifier token --account 1)"
 	t.source.text(&t.cursor, "cursor", "", "begin after this event id instead of now").withoutVariable()
+	t.source.fromEnvFile()
 	t.source.duration(&t.silence, "silence", "60s", "reconnect when neither event nor ping came for so long; "+
 		"more than the daemon's --ping-interval and --ping-timeout together", atLeast(time.Millisecond))
 }

@@ -25,6 +25,7 @@ func (t *tokenSettings) register(cmd *cobra.Command) {
 	t.source.text(&t.subject, "subject", "", "user of the token (sub), a label in logs").withoutVariable()
 	t.source.duration(&t.ttl, "ttl", "1h", "how long the token is good for", atLeast(time.Second)).withoutVariable()
 	t.registerSigning(t.source)
+	t.source.fromEnvFile()
 }
 
 func (t *tokenSettings) sign() (string, error) {

@@ -138,10 +138,12 @@ func (c *Conn) Finish(code int, last []byte) {
 	if c.wire.put(last) == nil {
 		c.wire.seal(code)
 	}
+	whole := c.wire.sealed != broken
 	c.wire.mu.Unlock()
 	// The FIN right behind the close frame lets a peer that is still sending (a message over the limit) see the code: closing with
-	// unread bytes would reset the connection and drop what the peer has not read yet.
-	if half, ok := c.wire.conn.(interface{ CloseWrite() error }); ok {
+	// unread bytes would reset the connection and drop what the peer has not read yet. Under TLS it is TLS's own goodbye, which blocks where
+	// the peer takes nothing; but then nor did it take the last frames.
+	if half, ok := c.wire.conn.(interface{ CloseWrite() error }); ok && whole {
 		_ = half.CloseWrite() // an error: the connection is gone, and the reader will see it
 	}
 	_ = c.wire.conn.SetReadDeadline(time.Now().Add(lingerTime))
@@ -166,10 +168,10 @@ func (c *Conn) GiveUp() { c.wire.giveUp() }
 // Cut closes the network connection at once and drops what the kernel still has to send, which for a peer that does not read would stay there for
 // minutes. For anybody: the reader finds out and calls Close.
 func (c *Conn) Cut() {
-	if tcp, ok := c.wire.conn.(interface{ SetLinger(seconds int) error }); ok {
+	if tcp, ok := c.wire.network().(interface{ SetLinger(seconds int) error }); ok {
 		_ = tcp.SetLinger(0) // closed already: too late
 	}
-	_ = c.wire.Close()
+	_ = c.wire.cut()
 }
 
 // Close closes the connection without a word (use Finish for that) and lets go of everything. For the reader, when it has done reading.

@@ -46,6 +46,20 @@ func AppendTextFunc(dst []byte, build func(dst []byte) []byte) []byte {
 	return dst
 }
 
+// Payload is what a whole frame of a server carries.
+func Payload(frame []byte) []byte {
+	switch frame[1] {
+	case 126:
+		return frame[4:]
+	case 127:
+		return frame[MaxHeader:]
+	}
+	return frame[2:]
+}
+
+// IsBinary reports whether a whole frame is a binary one.
+func IsBinary(frame []byte) bool { return frame[0] == fin|opBin }
+
 // Ping is an empty ping frame.
 func Ping() []byte { return []byte{fin | opPing, 0} }
 

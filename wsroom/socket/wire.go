@@ -166,12 +166,32 @@ func (w *wire) giveUp() {
 	_ = w.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
 }
 
-// Close implements net.Conn for coder/websocket, which closes when it has answered a close frame.
+// Close implements net.Conn for coder/websocket, which closes when it has answered a close frame. TLS says goodbye, for which it may wait five
+// seconds: not to a peer that has been given up, or has had its goodbye from Conn.Finish.
 func (w *wire) Close() error {
+	if w.hurry.Load() {
+		return w.cut()
+	}
 	if w.shut.Swap(true) {
 		return nil
 	}
 	return w.conn.Close()
+}
+
+// cut closes the network connection without a word.
+func (w *wire) cut() error {
+	if w.shut.Swap(true) {
+		return nil
+	}
+	return w.network().Close()
+}
+
+// network is the connection under TLS, or conn itself.
+func (w *wire) network() net.Conn {
+	if secure, ok := w.conn.(interface{ NetConn() net.Conn }); ok {
+		return secure.NetConn()
+	}
+	return w.conn
 }
 
 // closeCode reads the code out of a close frame without a mask.

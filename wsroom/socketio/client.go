@@ -118,9 +118,15 @@ func (c *client) disconnect() bool {
 		c.session.Interrupt()
 		return true
 	}
+	c.part()
+	return true
+}
+
+// part takes the client out of its room. It has as long to come in again as one that is new. Under mu.
+func (c *client) part() {
 	c.stage = outside
 	c.session.Member().Part()
-	return true
+	c.session.Expect(c.handler.ConnectTimeout)
 }
 
 // Describe implements engineio.Application.

@@ -231,7 +231,7 @@ func TestEndingsCloseTheTransport(t *testing.T) {
 }
 
 func TestHandshakesAreRefusedInTheReferencesWords(t *testing.T) {
-	s := listen(t, configured(func(c *socketio.Config) { c.AllowedOrigins = []string{"https://app.example"} }))
+	s := listen(t, allowing("https://app.example"))
 	p := s.openPoll()
 	known := p.sid()[len("&sid="):]
 	cases := []struct {

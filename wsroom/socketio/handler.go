@@ -12,18 +12,18 @@ import (
 
 // Config is the conduct of /socket.io/. Zero values stand for what the comments say, which is what the reference server does.
 type Config struct {
-	AllowedOrigins  []string       // see wsroom.ParseOrigins; none: the same origin only
-	AllowQueryToken bool           // ?access_token= and ?token=
-	NoRecovery      bool           // no connection state recovery: frames as a plain Socket.IO server sends them
-	RefuseByLeaving bool           // refuse a token by accepting and then disconnecting (40, 41), as NestJS guards do, instead of an error (44)
-	PingInterval    time.Duration  // 25 s
-	PingTimeout     time.Duration  // 20 s
-	UpgradeTimeout  time.Duration  // 10 s
-	ConnectTimeout  time.Duration  // 45 s from the opening to a CONNECT that is good
-	AuthTimeout     time.Duration  // 10 s for the Authenticator
-	MaxPayload      int            // 1,000,000 bytes, once the client is connected; before, 64 KiB at most
-	CursorRefresh   time.Duration  // 3 minutes
-	Peers           engineio.Peers // nil: this daemon is alone
+	Origins         *wsroom.Origins // nil: the same origin only
+	AllowQueryToken bool            // ?access_token= and ?token=
+	NoRecovery      bool            // no connection state recovery: frames as a plain Socket.IO server sends them
+	RefuseByLeaving bool            // refuse a token by accepting and then disconnecting (40, 41), as NestJS guards do, instead of an error (44)
+	PingInterval    time.Duration   // 25 s
+	PingTimeout     time.Duration   // 20 s
+	UpgradeTimeout  time.Duration   // 10 s
+	ConnectTimeout  time.Duration   // 45 s from the opening to a CONNECT that is good
+	AuthTimeout     time.Duration   // 10 s for the Authenticator
+	MaxPayload      int             // 1,000,000 bytes, once the client is connected; before, 64 KiB at most
+	CursorRefresh   time.Duration   // 3 minutes
+	Peers           engineio.Peers  // nil: this daemon is alone
 	Logger          *slog.Logger
 	Metrics         Metrics
 }
@@ -50,8 +50,7 @@ type handler struct {
 	log      wsroom.Log
 }
 
-// NewHandler serves Socket.IO to members of the hub's rooms, on whatever path it is mounted. Drain it before its address closes. A pattern of
-// AllowedOrigins that ParseOrigins refuses allows nobody: check them where settings are read.
+// NewHandler serves Socket.IO to members of the hub's rooms, on whatever path it is mounted. Drain it before its address closes.
 func NewHandler(hub *wsroom.Hub, authn wsroom.Authenticator, log wsroom.Log, cfg Config) *engineio.Server {
 	orElse := func(d *time.Duration, fallback time.Duration) {
 		if *d <= 0 {
@@ -67,15 +66,11 @@ func NewHandler(hub *wsroom.Hub, authn wsroom.Authenticator, log wsroom.Log, cfg
 	if cfg.Metrics == nil {
 		cfg.Metrics = noMetrics{}
 	}
-	origins, err := wsroom.ParseOrigins(cfg.AllowedOrigins)
-	if err != nil {
-		cfg.Logger.Error("origin_patterns_refused", slog.Any("error", err))
-	}
 	h := &handler{Config: cfg, protocol: recovering, authn: authn, log: log}
 	engine := engineio.Config{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, UpgradeTimeout: cfg.UpgradeTimeout,
 		CursorRefresh: cfg.CursorRefresh, MaxPayload: cfg.MaxPayload, MaxGreeting: maxGreeting,
-		Origins: origins, Peers: cfg.Peers, Logger: cfg.Logger, Metrics: cfg.Metrics,
+		Origins: cfg.Origins, Peers: cfg.Peers, Logger: cfg.Logger, Metrics: cfg.Metrics,
 	}
 	if cfg.NoRecovery {
 		h.protocol, engine.CursorRefresh = plain, 0

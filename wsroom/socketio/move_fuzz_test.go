@@ -129,7 +129,7 @@ func (a *adopter) Authenticate(ctx context.Context, token string) (account, subj
 
 // adopt has a client complete an upgrade of a session that another daemon describes so, and looks at what it gets.
 func adopt(t *testing.T, answer []byte) {
-	place := roomtest.NewPlace(wsroom.HubConfig{MaxMessages: fuzzQueue}, &roomtest.Journal{})
+	place := roomtest.NewPlace(wsroom.HubConfig{Limits: wsroom.Limits{QueueMessages: fuzzQueue}}, &roomtest.Journal{})
 	a := &adopter{fuzzed: &fuzzed{server: &server{Place: place, t: t}}, answer: answer}
 	a.handler = socketio.NewHandler(a.Hub, a, a.Journal, socketio.Config{Peers: a, Logger: a.Logger})
 	a.Journal.Forget(100)

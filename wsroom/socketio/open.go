@@ -32,8 +32,7 @@ func (c *client) opened() {
 	defer c.mu.Unlock()
 	c.opening = false
 	if c.stage == parting {
-		c.stage = outside
-		c.session.Member().Part()
+		c.part()
 	}
 }
 
@@ -57,7 +56,11 @@ func (c *client) open(ctx context.Context, auth handshake) {
 	}
 	member := c.session.Member()
 	position, at, err := member.Join(who.Account)
-	if err != nil {
+	switch {
+	case errors.Is(err, wsroom.ErrTooMany): // in this room: the transport may stay, and its client is told what to do
+		c.refuse(wsroom.TooManyConnections, nil)
+		return
+	case err != nil:
 		c.session.End(wsroom.Refusal(err), nil)
 		return
 	}
@@ -87,7 +90,7 @@ func (h *handler) authenticate(ctx context.Context, token string) (wsroom.Identi
 	return wsroom.Authenticate(ctx, h.authn, token, h.AuthTimeout)
 }
 
-// refuse tells the client that its token is no good. The session stays open for another, until the time for that is over.
+// refuse tells the client that its token is no good, or its room full. The session stays open for another try, until the time for that is over.
 func (c *client) refuse(reason *wsroom.Ending, cause error) {
 	c.handler.refusedConnect(c.session.RemoteAddr(), reason, cause)
 	c.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"notifier/wsroom"
 	"notifier/wsroom/socketio"
 )
 
@@ -19,8 +20,13 @@ func newElsewhere(t *testing.T) elsewhere {
 	return elsewhere{far: strings.Replace(web.URL, "127.0.0.1", "localhost", 1), near: web.URL}
 }
 
-func allowing(origins ...string) option {
-	return configured(func(c *socketio.Config) { c.AllowedOrigins = origins })
+// allowing panics over a pattern that is none.
+func allowing(patterns ...string) option {
+	origins, err := wsroom.NewOrigins(patterns...)
+	if err != nil {
+		panic(err)
+	}
+	return configured(func(c *socketio.Config) { c.Origins = origins })
 }
 
 // TestPages has one Chromium for all cases, since starting it takes longer than most of them.

@@ -322,8 +322,8 @@ func TestALongRecoveryOverPolling(t *testing.T) {
 }
 
 func TestOriginsAndCORS(t *testing.T) {
-	named := configured(func(c *socketio.Config) { c.AllowedOrigins = []string{"https://app.example"} })
-	anyone := configured(func(c *socketio.Config) { c.AllowedOrigins = []string{"*"} })
+	named := allowing("https://app.example")
+	anyone := allowing("*")
 	cases := []struct {
 		name          string
 		opt           option

@@ -89,7 +89,7 @@ func TestNothingIsPassedOnTwice(t *testing.T) {
 }
 
 func TestTheServerThatTheClientSpeaksToJudgesItsOrigin(t *testing.T) {
-	c := gather(t, 2, configured(func(c *socketio.Config) { c.AllowedOrigins = []string{"https://app.example"} }))
+	c := gather(t, 2, allowing("https://app.example"))
 	p := c.servers[0].openPoll()
 	p.post(200, `40{"token":"1"}`)
 	got := c.servers[1].must("GET", p.query, "", "Origin: https://app.example")
@@ -233,7 +233,7 @@ func TestAClientThatDoesNotSendItsPayloadIsNotTheOtherServersFault(t *testing.T)
 }
 
 func TestASlowClientElsewhereIsEvicted(t *testing.T) {
-	c := gather(t, 2, func(h *wsroom.HubConfig, _ *socketio.Config) { h.MaxMessages = 4 })
+	c := gather(t, 2, func(h *wsroom.HubConfig, _ *socketio.Config) { h.Limits.QueueMessages = 4 })
 	p, _ := c.servers[0].joinPoll("1")
 	for range 5 {
 		c.publish(`{}`)

@@ -102,7 +102,7 @@ func (c *fuzzed) Replay(ctx context.Context, account, cursor string, upTo int64,
 func (c *fuzzed) Seq(cursor string) (int64, bool) { return c.Journal.Seq(cursor) }
 
 func newFuzzed(t *testing.T) *fuzzed {
-	c := &fuzzed{server: &server{Place: roomtest.NewPlace(wsroom.HubConfig{MaxMessages: fuzzQueue}, &roomtest.Journal{}), t: t}}
+	c := &fuzzed{server: &server{Place: roomtest.NewPlace(wsroom.HubConfig{Limits: wsroom.Limits{QueueMessages: fuzzQueue}}, &roomtest.Journal{}), t: t}}
 	c.handler = socketio.NewHandler(c.Hub, c, c, socketio.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	c.cancel = cancel

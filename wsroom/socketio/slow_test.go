@@ -18,7 +18,9 @@ import (
 
 // small are limits that a test can reach.
 func small(messages, bytes int) option {
-	return func(h *wsroom.HubConfig, _ *socketio.Config) { h.MaxMessages, h.MaxBytes = messages, bytes }
+	return func(h *wsroom.HubConfig, _ *socketio.Config) {
+		h.Limits = wsroom.Limits{QueueMessages: messages, QueueBytes: bytes}
+	}
 }
 
 func TestWhoDoesNotTakeItsEventsIsEvictedOnEitherTransport(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"notifier/cmd/notifier/leaktest"
 )
 
 // daemon is one `notifier serve`, which a scenario may end and start again.
@@ -41,7 +43,8 @@ func (d *daemon) start(ctx context.Context) error {
 	journal := newJournal(file)
 	cmd := exec.Command(d.binary, append([]string{"serve"}, d.args...)...) //nolint:noctx // it ends when the scenario says so
 	cmd.Env = append(os.Environ(), d.env...)
-	cmd.Stderr = journal
+	kept := leaktest.Log("chaos-" + d.name)
+	cmd.Stderr = io.MultiWriter(journal, kept)
 	endWithParent(cmd)
 	ended := make(chan struct{})
 	started := make(chan error, 1)
@@ -54,7 +57,7 @@ func (d *daemon) start(ctx context.Context) error {
 		if err == nil {
 			journal.exit(cmd.Wait())
 		}
-		_ = file.Close() // a log
+		_ = errors.Join(file.Close(), kept.Close()) // logs
 	}()
 	if err := <-started; err != nil {
 		return fmt.Errorf("start %s: %w", d.name, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"notifier/cmd/notifier/chaos/link"
+	"notifier/cmd/notifier/leaktest"
 	"notifier/sql"
 	"notifier/sql/pgbouncer"
 	"notifier/sql/postgres"
@@ -47,6 +48,9 @@ func (w *world) openDatabase(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := w.noteSecrets(ctx); err != nil {
+		return err
+	}
 	migrator, err := sql.New(sql.Config{URL: w.server.URL(owner, database)})
 	if err != nil {
 		return err
@@ -62,6 +66,11 @@ func (w *world) openDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	return w.openPooler(ctx)
+}
+
+// noteSecrets says what must not be in the daemons' logs.
+func (w *world) noteSecrets(ctx context.Context) error {
+	return errors.Join(leaktest.Secret(leaktest.Key, secret), leaktest.Patients(ctx, w.server.URL(owner, database)))
 }
 
 // openPooler starts PgBouncer, and leads whoever goes through one there.

@@ -47,6 +47,9 @@ func (c *Counts) Closed(code int) { c.Add(fmt.Sprintf("closed %d", code), 1) }
 // Replayed counts "replayed".
 func (c *Counts) Replayed(outcome string) { c.Add("replayed "+outcome, 1) }
 
+// Refused counts "refused".
+func (c *Counts) Refused(limit string) { c.Add("refused "+limit, 1) }
+
 // ClientEventDropped counts "dropped".
 func (c *Counts) ClientEventDropped() { c.Add("dropped", 1) }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"notifier/wsroom"
@@ -49,45 +50,59 @@ func (srv *Server) adopt(w http.ResponseWriter, r *http.Request, owner, sid stri
 		unavailable.send(w)
 		return
 	}
-	m, response, err := srv.askFor(r, owner, sid)
-	switch {
-	case err != nil:
-		unknownSession.send(w)
-		return
-	case response.StatusCode == http.StatusConflict:
-		m.end()
+	s, err := srv.newSession(r, srv.hub.AdmitMoved)
+	if err != nil { // its owner need not know
 		srv.Peers.Moved("refused")
-		srv.turnAway(w, r)
-		return
-	case response.StatusCode != http.StatusOK:
-		defer m.end()
-		srv.Peers.Moved("refused")
-		body, err := readAnswer(response)
-		if err != nil {
-			unknownSession.send(w)
-			return
-		}
-		_ = passBack(w, r, response, body) // a refusal, whether it is heard or not
+		turnDown(w, err)
 		return
 	}
-	s := srv.newSession(r)
 	s.sid = sid
-	conn, err := socket.Upgrade(w, r, s.options())
-	if err != nil {
-		srv.refused(r, err)
+	m := srv.agree(w, r, owner, s)
+	if m == nil {
+		s.member.Leave()
+		return
+	}
+	if err := s.upgrade(w, r); err != nil {
 		m.fail()
 		return
 	}
-	s.take(conn)
-	if err := srv.hub.Attach(&s.member, srv.protocol, &s.writer); err != nil { // it was there a moment ago
-		m.fail()
-		s.finish(wsroom.Refusal(err))
-		conn.Discard()
-		conn.Close()
-		return
+	go m.run()
+}
+
+// accountHeader is where an owner that agrees to a move says whose session it is, if it is anybody's yet: should that account's room be full here, the session
+// stays. Like all that a URL can hold, escaped.
+const accountHeader = "Notifier-Account"
+
+// agree begins a move, or answers the client with why there is none: nil.
+func (srv *Server) agree(w http.ResponseWriter, r *http.Request, owner string, s *Session) *move {
+	m, response, err := srv.askFor(r, owner, s.sid)
+	if err != nil {
+		unknownSession.send(w)
+		return nil
 	}
 	m.session = s
-	go m.run()
+	if response.StatusCode == http.StatusOK {
+		account, err := url.QueryUnescape(response.Header.Get(accountHeader))
+		if err == nil && (account == "" || srv.hub.HasRoom(account)) {
+			return m
+		}
+		m.refused()
+		turnDown(w, wsroom.ErrTooMany)
+		return nil
+	}
+	if response.StatusCode == http.StatusConflict {
+		m.refused()
+		srv.turnAway(w, r)
+		return nil
+	}
+	body, err := readAnswer(response)
+	m.refused()
+	if err != nil {
+		unknownSession.send(w)
+		return nil
+	}
+	_ = passBack(w, r, response, body) // a refusal, whether it is heard or not
+	return nil
 }
 
 // askFor begins a move. The answer's body is the move's if its status is 200.
@@ -151,6 +166,11 @@ func (m *move) receive(conn *socket.Conn) {
 func (m *move) tell(packet string) error {
 	_, err := io.WriteString(m.steps, packet+"\n")
 	return err
+}
+
+func (m *move) refused() {
+	m.server.Peers.Moved("refused")
+	m.end()
 }
 
 func (m *move) fail() {

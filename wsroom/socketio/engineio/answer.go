@@ -2,7 +2,10 @@ package engineio
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+
+	"notifier/wsroom"
 )
 
 // refusal is an error as Engine.IO clients know it: a code and a text, in JSON.
@@ -32,12 +35,26 @@ var (
 	unsupportedVersion = refuse(http.StatusBadRequest, 5, "Unsupported protocol version")
 	tooLarge           = refuse(http.StatusRequestEntityTooLarge, 3, "Payload too large")
 	unavailable        = refuse(http.StatusServiceUnavailable, 4, "Service unavailable")
+	tooMany            = refuse(http.StatusTooManyRequests, 4, "Too many connections")
 )
 
 func (e refusal) send(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.status)
 	_, _ = w.Write([]byte(e.body)) // a client that is gone needs no answer
+}
+
+// retryAfter is when a client that found no room may come back, in seconds. Stock clients have times of their own.
+const retryAfter = "5"
+
+// turnDown answers an opening that the hub does not take, before there is a WebSocket: so it costs next to nothing, and stock clients come back.
+func turnDown(w http.ResponseWriter, err error) {
+	if !errors.Is(err, wsroom.ErrTooMany) {
+		unavailable.send(w)
+		return
+	}
+	w.Header().Set("Retry-After", retryAfter)
+	tooMany.send(w)
 }
 
 // prepare sets the headers that every answer has, errors included: nothing is kept by caches, and pages of allowed origins may read it. A page whose

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -69,6 +70,7 @@ func (s *Session) serveMove(w http.ResponseWriter, r *http.Request, p *poll) {
 	}
 	defer s.probes.Done()
 	defer context.AfterFunc(ctx, probe.Cut)()
+	w.Header().Set(accountHeader, url.QueryEscape(s.member.Account()))
 	if http.NewResponseController(w).Flush() != nil || !p.follow(bufio.NewReader(io.LimitReader(r.Body, maxSteps))) {
 		s.probeOver(p)
 		return

@@ -125,11 +125,16 @@ func (p *poll) tell() {
 
 // openPolling begins a session. Its id is published when all of it is there.
 func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(r)
+	s, err := srv.newSession(r, srv.hub.Admit)
+	if err != nil {
+		turnDown(w, err)
+		return
+	}
 	s.sid = srv.newID()
 	p := &poll{session: s, told: make(chan struct{})}
 	s.poll = p
-	if err := srv.hub.Attach(&s.member, srv.protocol, p); err != nil {
+	if err := srv.hub.Attach(&s.member, srv.protocol, p); err != nil { // it was there a moment ago
+		s.member.Leave()
 		unavailable.send(w)
 		return
 	}

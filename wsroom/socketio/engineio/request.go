@@ -73,6 +73,7 @@ type payload struct {
 	body   string // "": nothing
 	events int
 	cursor string // the last in it
+	traces wsroom.Traces
 }
 
 // takePayload takes what is there for the next answer. The room for the messages is gone when it returns: most GETs wait, and many at the same time.
@@ -87,6 +88,7 @@ func (s *Session) takePayload() (next payload, ending *wsroom.Ending) {
 			next.cursor = m.Cursor()
 		}
 	}
+	next.traces = next.traces.Of(messages)
 	next.body = string(appendPayload(nil, messages))
 	return next, ending
 }
@@ -101,9 +103,11 @@ func (s *Session) deliver(w http.ResponseWriter, r *http.Request, p *poll, g *ge
 		err = p.answer(w, next.body)
 	}
 	if err != nil {
+		next.traces.Dropped()
 		s.End(wsroom.Lost, fmt.Errorf("answer poll: %w", err))
 		return
 	}
+	next.traces.Written()
 	if next.events > 0 {
 		s.server.Metrics.Delivered(s.server.protocol.Name(), next.events)
 	}

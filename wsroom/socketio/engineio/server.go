@@ -11,16 +11,16 @@ import (
 
 // Config is the conduct of a server. Zero values stand for what the comments say, which is what the reference server does.
 type Config struct {
-	PingInterval   time.Duration // 25 s
-	PingTimeout    time.Duration // 20 s
-	UpgradeTimeout time.Duration // 10 s from the WebSocket's handshake to the packet that completes the upgrade
-	CursorRefresh  time.Duration // how often an idle member's cursor is refreshed; 0: never
-	MaxPayload     int           // 1,000,000 bytes of one WebSocket message or one POST
-	MaxGreeting    int           // the same before the application trusts the session; MaxPayload
-	FrameBurst     float32       // 100 frames, packets or requests of a client at once
-	FrameRate      float32       // and then 20 a second
-	Origins        wsroom.Origins
-	Peers          Peers // nil: this daemon is alone
+	PingInterval   time.Duration   // 25 s
+	PingTimeout    time.Duration   // 20 s
+	UpgradeTimeout time.Duration   // 10 s from the WebSocket's handshake to the packet that completes the upgrade
+	CursorRefresh  time.Duration   // how often an idle member's cursor is refreshed; 0: never
+	MaxPayload     int             // 1,000,000 bytes of one WebSocket message or one POST
+	MaxGreeting    int             // the same before the application trusts the session; MaxPayload
+	FrameBurst     float32         // 100 frames, packets or requests of a client at once
+	FrameRate      float32         // and then 20 a second
+	Origins        *wsroom.Origins // nil: the same origin only
+	Peers          Peers           // nil: this daemon is alone
 	Logger         *slog.Logger
 	Metrics        wsroom.Metrics // of connections: Closed, and Delivered by long-polling
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -44,16 +45,18 @@ type Session struct {
 	trusted bool  // see Trust
 	job     *job  // what Go runs
 	cause   error // of the ending, for the log
-	remote  string
 	bucket  wsroom.Bucket
 	due     wsroom.Due
 }
 
-// newSession makes a session with its application, before the hub can end it.
-func (srv *Server) newSession(r *http.Request) *Session {
-	s := &Session{server: srv, remote: r.RemoteAddr}
+// newSession makes a session with its application, before the hub can end it, if the hub admits it. After that it is to leave.
+func (srv *Server) newSession(r *http.Request, admit func(*wsroom.Member, netip.AddrPort) error) (*Session, error) {
+	s := &Session{server: srv}
+	if err := admit(&s.member, wsroom.ClientAddr(r)); err != nil {
+		return nil, err
+	}
 	s.app = srv.open(s, r)
-	return s
+	return s, nil
 }
 
 // start begins the pings.
@@ -70,7 +73,7 @@ func (s *Session) start() {
 func (s *Session) Member() *wsroom.Member { return &s.member }
 
 // RemoteAddr is the address of the opening request.
-func (s *Session) RemoteAddr() string { return s.remote }
+func (s *Session) RemoteAddr() string { return wsroom.AddrString(s.member.From()) }
 
 // Tell queues a packet for the client and reports whether it did.
 func (s *Session) Tell(message *wsroom.Message) bool { return s.member.Tell(message) }
@@ -267,7 +270,7 @@ func (s *Session) stop() {
 // report says once, at the edge, how a session ended. Of who never said whose it is only debug hears: anybody can open those, and a refusal has its own line.
 func (s *Session) report(transport string, code int, name string) {
 	attrs := []slog.Attr{slog.String("protocol", s.server.protocol.Name()), slog.String("transport", transport),
-		slog.String("remote_addr", s.remote), slog.Int("close_code", code), slog.String("code", name)}
+		slog.String("remote_addr", s.RemoteAddr()), slog.Int("close_code", code), slog.String("code", name)}
 	level := slog.LevelDebug
 	if account := s.member.Account(); account != "" {
 		level = slog.LevelInfo

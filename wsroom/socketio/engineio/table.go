@@ -93,7 +93,8 @@ func (t *table) checkEmpty() {
 // idLength is how long these ids are.
 const idLength = 20
 
-// NewID makes an id that cannot be guessed.
+// NewID makes an id that cannot be guessed: whoever knows it may read the session's events. Ids are only looked up, by a hash that differs from process
+// to process: no answer takes longer because more of an id is right.
 func NewID() string {
 	var random [idLength / 4 * 3]byte
 	_, _ = rand.Read(random[:]) // it never fails

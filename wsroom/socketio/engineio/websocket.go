@@ -15,17 +15,12 @@ var errEnded = errors.New("session ended")
 
 // openWebSocket begins a session that never polls.
 func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(r)
-	conn, err := socket.Upgrade(w, r, s.options())
+	s, err := srv.newSession(r, srv.hub.Admit)
 	if err != nil {
-		srv.refused(r, err)
+		turnDown(w, err)
 		return
 	}
-	s.take(conn)
-	if err := srv.hub.Attach(&s.member, srv.protocol, &s.writer); err != nil { // it was there a moment ago
-		s.finish(wsroom.Refusal(err))
-		conn.Discard()
-		conn.Close()
+	if err := s.upgrade(w, r); err != nil {
 		return
 	}
 	s.start()
@@ -35,6 +30,25 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 
 func (srv *Server) refused(r *http.Request, err error) {
 	srv.Logger.Debug("handshake_refused", slog.String("remote_addr", r.RemoteAddr), slog.Any("error", err))
+}
+
+// upgrade makes a new session's request its WebSocket, and the session a member of the hub; or else it is over, and the client told.
+func (s *Session) upgrade(w http.ResponseWriter, r *http.Request) error {
+	conn, err := socket.Upgrade(w, r, s.options())
+	if err != nil {
+		s.server.refused(r, err)
+		s.member.Leave()
+		return err
+	}
+	s.take(conn)
+	if err := s.server.hub.Attach(&s.member, s.server.protocol, &s.writer); err != nil { // it was there a moment ago
+		s.finish(wsroom.Refusal(err))
+		conn.Discard()
+		conn.Close()
+		s.member.Leave()
+		return err
+	}
+	return nil
 }
 
 func (s *Session) options() socket.Options {

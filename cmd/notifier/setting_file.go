@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxEnvFile bounds what is read: every setting there is fits many times.
+const maxEnvFile = 64 << 10
+
+// envFile are variables from a file, for a process that can read them again: its own environment never changes.
+type envFile map[string]string
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// readEnvFile reads the file at path. Its errors repeat neither the path, which could be a secret in the wrong variable, nor
+// any value.
+func readEnvFile(path string) (envFile, error) {
+	file, err := os.Open(path)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("cannot be opened: %w", failed.Err)
+	}
+	if err != nil {
+		return nil, errors.New("cannot be opened")
+	}
+	defer func() { _ = file.Close() }() // only read from: nothing can be lost
+	content, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("cannot be read: %w", failed.Err)
+	}
+	if len(content) > maxEnvFile {
+		return nil, fmt.Errorf("is longer than %d bytes", maxEnvFile)
+	}
+	return parseEnvFile(content)
+}
+
+// parseEnvFile reads lines of NAME=value: what systemd's EnvironmentFile= and docker's --env-file have in common. Spaces around
+// name and value, a leading "export ", and one pair of quotes around the value are taken away; lines that are empty or begin
+// with # or ; are comments. Nothing else means anything: no $, no backslash, no comment behind a value.
+func parseEnvFile(content []byte) (envFile, error) {
+	content = bytes.TrimPrefix(content, []byte("\uFEFF"))
+	if !utf8.Valid(content) || bytes.IndexByte(content, 0) >= 0 {
+		return nil, errors.New("is not a text in UTF-8")
+	}
+	variables := envFile{}
+	number := 0
+	for line := range strings.SplitSeq(string(content), "\n") {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		name, value, found := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		name = strings.TrimSpace(name)
+		if !found || !variableName.MatchString(name) {
+			return nil, fmt.Errorf("has no NAME=value in line %d", number) // without the name: it may be half a secret
+		}
+		if _, twice := variables[name]; twice {
+			return nil, fmt.Errorf("has %s twice, the second time in line %d", name, number)
+		}
+		value, ok := unquote(strings.TrimSpace(value))
+		if !ok {
+			return nil, fmt.Errorf("has a quote that does not end, at %s in line %d", name, number)
+		}
+		variables[name] = value
+	}
+	return variables, nil
+}
+
+// unquote takes a pair of quotes away. A quote that begins a value has to end it.
+func unquote(value string) (string, bool) {
+	if value == "" || value[0] != '"' && value[0] != '\'' {
+		return value, true
+	}
+	if len(value) < 2 || value[len(value)-1] != value[0] {
+		return "", false
+	}
+	return value[1 : len(value)-1], true
+}
+
+// fromEnvFile makes --env-file a setting of the command.
+func (s *settings) fromEnvFile() {
+	s.envSetting = s.text(&s.envPath, "env-file", "",
+		"file of NAME=value lines, for what is neither a flag nor in the environment; serve reads it again at SIGHUP")
+}
+
+// readVariables reads the file that the settings name, if they do.
+func (s *settings) readVariables() error {
+	s.variables = nil
+	if s.envSetting == nil {
+		return nil
+	}
+	path, err := s.said(s.envSetting)
+	if err != nil || path == "" {
+		return err
+	}
+	s.variables, err = readEnvFile(path)
+	return err
+}
+
+// oddities are what is odd about the file, and no value of it.
+func (s *settings) oddities() (list []string) {
+	if names := unknownVariables(s.cmd.Root(), slices.Collect(maps.Keys(s.variables))); len(names) > 0 {
+		list = append(list, "not a setting, so without effect in the env file: "+strings.Join(names, ", "))
+	}
+	if s.secretsForAll() {
+		list = append(list, "the env file has a secret in it, and everybody on this machine can read it: chmod o-r")
+	}
+	return list
+}
+
+// secretsForAll reports whether everybody on this machine can read the file, and it holds a secret.
+func (s *settings) secretsForAll() bool {
+	info, err := os.Stat(s.envPath)
+	if s.variables == nil || err != nil || info.Mode().Perm()&0o004 == 0 {
+		return false
+	}
+	return slices.ContainsFunc(s.list, func(v *setting) bool { return v.secret && s.variables[v.variable()] != "" })
+}

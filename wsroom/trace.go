@@ -1,0 +1,57 @@
+package wsroom
+
+import "time"
+
+// Tracer is asked, once for each protocol that has a member in the room, who follows an event to the sockets.
+type Tracer interface {
+	// Trace returns nil when nobody does.
+	Trace(id, protocol string) Trace
+}
+
+// Trace is told what becomes of one event for the members of one protocol: for each member that Hub.Publish has counted, one of the two
+// comes, in the end. They are called from many goroutines, some while a member is locked, and must not block.
+type Trace interface {
+	// Written: one member's socket has taken it, or its held request was answered with it.
+	Written(at time.Time)
+	// Dropped: one member will not be written it. He has left or was evicted, or has got it as a part of his replay.
+	Dropped()
+}
+
+// Traces are those of several messages. With nobody who traces they are empty, and cost nothing.
+type Traces []Trace
+
+// Of returns the traces of messages, in the memory of ts.
+func (ts Traces) Of(messages []*Message) Traces {
+	ts = ts[:0]
+	for _, m := range messages {
+		if m.trace != nil {
+			ts = append(ts, m.trace)
+		}
+	}
+	return ts
+}
+
+// Written tells all of them.
+func (ts Traces) Written() {
+	if len(ts) == 0 {
+		return
+	}
+	now := time.Now()
+	for _, t := range ts {
+		t.Written(now)
+	}
+}
+
+// Dropped tells all of them.
+func (ts Traces) Dropped() {
+	for _, t := range ts {
+		t.Dropped()
+	}
+}
+
+// drop is for a message that leaves a queue without having been taken.
+func (m *Message) drop() {
+	if m.trace != nil {
+		m.trace.Dropped()
+	}
+}
