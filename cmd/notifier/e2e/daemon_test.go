@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"notifier/cmd/notifier/leaktest"
 	"notifier/sql/pgtest"
 )
 
@@ -81,19 +82,31 @@ type process struct {
 // serve starts the daemon on a database and returns when it has opened its addresses.
 func serve(t testing.TB, db *pgtest.DB, flags ...string) *process {
 	t.Helper()
-	args := append([]string{
-		"serve", "--database-url", db.URL(pgtest.Runtime), "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--peer-addr", "127.0.0.1:0",
+	noteSecrets(t, db)
+	return launch(t, exec.Command(notifierBinary(t), serveArguments(db, flags)...))
+}
+
+// serveArguments are what serve is called with; of flags that are there twice the last counts.
+func serveArguments(db *pgtest.DB, flags []string) []string {
+	return append([]string{
+		"serve", "--database-url", withPassword(db.URL(pgtest.Runtime)), "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--peer-addr", "127.0.0.1:0",
 		"--log-level", "debug", "--log-format", "json", "--drain", "100ms",
 	}, flags...)
-	p := &process{t: t, logs: newLogTail(), ended: make(chan struct{})}
-	p.cmd = exec.Command(notifierBinary(t), args...)
-	p.cmd.Env = append(os.Environ(), "NOTIFIER_JWT_SECRET="+e2eSecret, "GORACE=halt_on_error=1")
-	p.cmd.Stderr = p.logs
+}
+
+// launch starts a command that becomes the daemon. The command's own variables win.
+func launch(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, logs: newLogTail(), ended: make(chan struct{}), cmd: cmd}
+	p.cmd.Env = append(append(os.Environ(), "NOTIFIER_JWT_SECRET="+e2eSecret, "GORACE=halt_on_error=1"), p.cmd.Env...)
+	kept := leaktest.Log("e2e")
+	p.cmd.Stderr = io.MultiWriter(p.logs, kept)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		p.err = p.cmd.Wait()
+		_ = kept.Close() // a copy
 		close(p.ended)
 	}()
 	t.Cleanup(p.kill)

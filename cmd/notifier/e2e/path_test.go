@@ -146,7 +146,7 @@ func appointmentID(t testing.TB, f frame) int {
 // assertPrivate looks for everything in a log that must never be there.
 func assertPrivate(t testing.TB, log string) {
 	t.Helper()
-	secrets := []string{e2eSecret, token(t, "1")[:60], "eyJ", "João", "Maria Souza", "99999", "Observa"}
+	secrets := []string{e2eSecret, token(t, "1")[:60], "eyJ", "João", "Maria Souza", "99999-9999", "Observa"}
 	for _, secret := range secrets {
 		if strings.Contains(log, secret) {
 			t.Errorf("the log contains %q", secret)
