@@ -44,7 +44,7 @@ func New(cfg Config) (*Verifier, error) {
 // Run keeps the keys of the JWKS URL fresh until ctx ends, and then returns nil. Without a JWKS URL it only waits for ctx.
 // Keys that were loaded outlive it. An error means that a second Run was called beside the first.
 func (v *Verifier) Run(ctx context.Context) error {
-	v.warn(ctx)
+	v.Advise(ctx)
 	if v.keys == nil {
 		<-ctx.Done()
 		return nil
@@ -161,8 +161,8 @@ func (v *Verifier) checkSignature(ctx context.Context, t *compact) *Error {
 	return errSignature
 }
 
-// warn tells once what is allowed but unwise.
-func (v *Verifier) warn(ctx context.Context) {
+// Advise logs what is allowed but unwise. Run does so once; who exchanges secrets may want to do so again.
+func (v *Verifier) Advise(ctx context.Context) {
 	weak := 0
 	for _, secret := range *v.secrets.Load() {
 		if len(secret) < weakSecret {

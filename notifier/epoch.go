@@ -9,21 +9,26 @@ import (
 )
 
 // changeEpoch follows the log to another server or timeline. Usually its end came along and nothing changes
-// for anybody; when it did not, what was published after the cut is void.
+// for anybody; when it did not, what was published after the cut is void. So is what was only claimed: nobody has
+// heard of it, but who joined since then starts behind it, and would miss what is numbered again.
 func (f *Feed) changeEpoch(ctx context.Context, end Cursor) error {
-	known, cut, err := survived(ctx, f.pool, f.at)
+	told := max(f.at.Seq, f.claimed)
+	known, cut, err := survived(ctx, f.pool, Cursor{Epoch: f.at.Epoch, Seq: told})
 	if err != nil {
 		return err
 	}
 	cut = min(cut, end.Seq)
-	if !known { // it branched off before our epoch: where, it cannot tell, so everybody starts afresh at its end
+	lost := !known || cut < told
+	if known {
+		cut = min(cut, f.at.Seq)
+	} else { // it branched off before our epoch: where, it cannot tell, so everybody starts afresh at its end
 		cut = end.Seq
 	}
-	lost := !known || cut < f.at.Seq
 	f.log.LogAttrs(ctx, slog.LevelWarn, "epoch_changed", slog.String("from", f.at.String()),
 		slog.String("to", end.String()), slog.Int64("cut_after", cut), slog.Bool("tail_lost", lost))
 	f.at = Cursor{Epoch: end.Epoch, Seq: cut}
 	if lost {
+		f.claimed = cut
 		f.rooms.Resync(f.at.Seq, f.at.String())
 	}
 	return nil

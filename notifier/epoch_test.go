@@ -102,6 +102,33 @@ func TestALostTail(t *testing.T) {
 	}
 }
 
+// The end is lost between the claim and the events' publication: nobody has heard of what is gone, but who joined meanwhile starts behind it, and
+// would miss what is numbered again.
+func TestALostTailThatWasOnlyClaimed(t *testing.T) {
+	t.Parallel()
+	c, d := numbered(t)
+	open := c.gate()
+	c.finish(1)
+	d.rooms.await(t, "Claim", func() bool { return d.rooms.position.seq == 11 })
+	c.super(`BEGIN;
+		DELETE FROM notifier.event WHERE seq > 10;
+		DELETE FROM notifier.effect WHERE seq > 10;
+		UPDATE notifier.head SET seq = 10, server = 'the primary before';
+		COMMIT`)
+	c.cluster(terminateSQL, c.db.Name)
+	open()
+	c.finish(1)
+	d.rooms.await(t, "Resync", func() bool { return len(d.rooms.resyncs) == 1 })
+	d.rooms.mu.Lock()
+	if at := d.rooms.resyncs[0]; at.seq != 10 {
+		t.Errorf("resync to %v, want number 10", at)
+	}
+	d.rooms.mu.Unlock()
+	if got := d.rooms.awaitEvents(t, 11)[10]; got.seq != 11 || got.id == "1-11" {
+		t.Errorf("goes on with %s, want number 11 of another epoch", got.id)
+	}
+}
+
 // unseen changes the log in one transaction, so that the feed sees the state before or after.
 func (c *clinic) unseen(statements string) {
 	c.t.Helper()

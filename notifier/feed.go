@@ -48,6 +48,7 @@ type Feed struct {
 
 	// Run's own.
 	at      Cursor      // everything up to here was published
+	claimed int64       // who is in a room started at this number at most: that of the last claim
 	opened  bool        // the rooms know the place
 	clock   serverClock // as the last probe has read it
 	commits timeLimit   // how long the next pump may take
@@ -215,6 +216,7 @@ func upToEpoch(events []Event, epoch int64) []Event {
 func (f *Feed) publish(ctx context.Context, events []Event) error {
 	last := events[len(events)-1].Cursor
 	here := f.rooms.Claim(last.Seq, last.String())
+	f.claimed = last.Seq
 	wanted := make([]Event, 0, len(events))
 	for _, event := range events {
 		if _, ok := here[event.Account]; ok && event.AccountJSON != nil {

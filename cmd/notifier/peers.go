@@ -101,17 +101,20 @@ func (p *peers) handle(pattern string, handler http.HandlerFunc) {
 	}
 }
 
-// run serves until ctx ends. The others are told first, so that none of them comes in vain.
+// run serves until ctx ends, or it cannot serve any more. The others are told first, so that none of them comes in vain.
 func (p *peers) run(ctx context.Context) error {
+	listed, leave := context.WithCancel(ctx)
+	defer leave()
 	serving := make(chan error, 1)
 	go func() {
+		defer leave() // who cannot be reached must not be listed
 		err := p.server.ServeTLS(p.listener, "", "")
 		if errors.Is(err, http.ErrServerClosed) {
 			err = nil
 		}
 		serving <- err
 	}()
-	err := p.roster.Run(ctx)
+	err := p.roster.Run(listed)
 	ending, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), peerGoodbye, errDrainTimeout)
 	defer cancel()
 	if p.server.Shutdown(ending) != nil { // somebody still asks for something: nobody is here any more to answer

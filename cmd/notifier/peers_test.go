@@ -351,3 +351,15 @@ func TestLinesAboutPeersAreOneAMinute(t *testing.T) {
 		t.Errorf("after a minute: %d, %v", unlogged, now)
 	}
 }
+
+func TestPeersThatCannotServeEnd(t *testing.T) {
+	enlist := func(notifier.Daemon, func(net.Addr) string) roster { return &list{} }
+	p, err := newPeers(t.Context(), serveSettings{peerAddr: "127.0.0.1:0"}, enlist, newMetrics(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.close() // as if the address were lost
+	if err := p.run(t.Context()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v, want %v", err, net.ErrClosed)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -80,15 +81,19 @@ func (r *reloader) reload(ctx context.Context) {
 	if r.daemon.certificate != nil {
 		r.daemon.certificate.Reload(ctx)
 	}
+	r.daemon.verifier.Advise(ctx)
 	_ = r.daemon.verifier.Load(ctx) // it logs, and the keys that there are stay
 }
 
-// apply puts settings in force. Only the first step can fail: the others were checked when they were read.
+// apply puts settings in force. Only the secrets can fail, and come first: the others were checked when they were read.
 func (r *reloader) apply(fresh *serveSettings) error {
+	d := r.daemon
+	if len(fresh.secrets()) == 0 && d.settings.jwksURL == "" { // else the last one would stay good for ever
+		return errors.New("take the secrets: none is left, and --jwks-url needs a restart")
+	}
 	secrets := r.secrets
 	secrets.retired = append([]retiredSecret(nil), secrets.retired...)
 	secrets.turn(fresh.secrets(), fresh.jwtOverlap, time.Now())
-	d := r.daemon
 	if err := d.verifier.SetSecrets(secrets.good()); err != nil {
 		return fmt.Errorf("take the secrets: %w", err)
 	}

@@ -20,8 +20,9 @@ func newRootCommand() *cobra.Command {
 FINALIZADO or CANCELADO, every screen of the same account hears of it within milliseconds
 over a WebSocket and drops the row; when it becomes FINALIZADO the doctor is free again.
 
-Settings come from a flag, then from the environment, then from a default. The help of a
-flag names its variable; secrets can also be read from a file (NOTIFIER_…_FILE).`,
+Settings come from a flag, then from the environment, then from the file of --env-file,
+then from a default. The help of a flag names its variable; secrets can also be read from
+a file (NOTIFIER_…_FILE).`,
 		Example: `  # see it work, with a private PostgreSQL and a page to look at
   notifier demo
 

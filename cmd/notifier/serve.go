@@ -34,21 +34,21 @@ of --drain, and clients come back to another daemon with their cursor. SIGHUP re
       --allowed-origins https://app.clinic.example`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP) // from here on, and to the end of the drain, it does not kill
+			defer signal.Stop(hangup)
 			if err := settings.load(); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), &settings, cmd.ErrOrStderr())
+			return serve(cmd.Context(), &settings, hangup, cmd.ErrOrStderr())
 		},
 	}
 	settings.register(cmd)
 	return cmd
 }
 
-// serve runs the daemon until ctx ends, and reloads at SIGHUP.
-func serve(ctx context.Context, settings *serveSettings, stderr io.Writer) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP) // from here on, and to the end of the drain, it does not kill
-	defer signal.Stop(hangup)
+// serve runs the daemon until ctx ends, and reloads at each hangup.
+func serve(ctx context.Context, settings *serveSettings, hangup <-chan os.Signal, stderr io.Writer) error {
 	level := new(slog.LevelVar)
 	level.Set(settings.level)
 	d, err := newDaemon(ctx, *settings, nil, newLogger(level, settings.format, stderr))

@@ -11,37 +11,48 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 	"unicode/utf8"
 )
 
-// maxEnvFile bounds what is read: every setting there is fits many times.
-const maxEnvFile = 64 << 10
+const (
+	// maxSettingFile bounds what is read from a file: all settings there are fit many times.
+	maxSettingFile = 64 << 10
+	// fileTimeout is for what is no plain file, and may never end.
+	fileTimeout = 10 * time.Second
+)
+
+// readSettingFile reads a file that a setting names. It does not wait for somebody to write to a named pipe: what SIGHUP does must end, or else
+// the daemon would not. Its errors do not repeat the path, which could be a secret in the wrong variable.
+func readSettingFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer func() { _ = file.Close() }()                   // only read from: nothing can be lost
+	_ = file.SetReadDeadline(time.Now().Add(fileTimeout)) // plain files take none, and need none
+	content, err := io.ReadAll(io.LimitReader(file, maxSettingFile+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if len(content) > maxSettingFile {
+		return nil, fmt.Errorf("it is longer than %d bytes", maxSettingFile)
+	}
+	return content, nil
+}
+
+func withoutPath(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return errors.New("it cannot be read")
+}
 
 // envFile are variables from a file, for a process that can read them again: its own environment never changes.
 type envFile map[string]string
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// readEnvFile reads the file at path. Its errors repeat neither the path, which could be a secret in the wrong variable, nor
-// any value.
-func readEnvFile(path string) (envFile, error) {
-	file, err := os.Open(path)
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, fmt.Errorf("cannot be opened: %w", failed.Err)
-	}
-	if err != nil {
-		return nil, errors.New("cannot be opened")
-	}
-	defer func() { _ = file.Close() }() // only read from: nothing can be lost
-	content, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, fmt.Errorf("cannot be read: %w", failed.Err)
-	}
-	if len(content) > maxEnvFile {
-		return nil, fmt.Errorf("is longer than %d bytes", maxEnvFile)
-	}
-	return parseEnvFile(content)
-}
 
 // parseEnvFile reads lines of NAME=value: what systemd's EnvironmentFile= and docker's --env-file have in common. Spaces around
 // name and value, a leading "export ", and one pair of quotes around the value are taken away; lines that are empty or begin
@@ -103,8 +114,19 @@ func (s *settings) readVariables() error {
 	if err != nil || path == "" {
 		return err
 	}
-	s.variables, err = readEnvFile(path)
-	return err
+	content, err := readSettingFile(path)
+	if err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
+	}
+	variables, err := parseEnvFile(content)
+	if err != nil {
+		return err
+	}
+	if own := s.envSetting.variable(); variables[own] != "" {
+		return fmt.Errorf("has %s in it: the file cannot name another", own)
+	}
+	s.variables = variables
+	return nil
 }
 
 // oddities are what is odd about the file, and no value of it.

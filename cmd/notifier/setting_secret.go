@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 )
@@ -33,16 +31,10 @@ func (s *settings) secretSaid(v *setting) (string, error) {
 
 // readSecretFile reads the file that variable names, without the line ends at its end (every editor and every `echo >` leaves
 // one).
-//
-// No error repeats the path: a secret in the wrong variable is exactly what would be printed.
 func readSecretFile(variable, path string) (string, error) {
-	content, err := os.ReadFile(path)
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		return "", fmt.Errorf("cannot be read from the file that %s names: %w", variable, failed.Err)
-	}
+	content, err := readSettingFile(path)
 	if err != nil {
-		return "", fmt.Errorf("cannot be read from the file that %s names", variable)
+		return "", fmt.Errorf("cannot be read from the file that %s names: %w", variable, err)
 	}
 	secret := strings.TrimRight(string(content), "\r\n")
 	if secret == "" {

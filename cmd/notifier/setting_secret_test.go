@@ -35,6 +35,7 @@ func TestSecretsComeFromFlagVariableOrFile(t *testing.T) {
 			name: "no such file, or the secret in the wrong variable", path: "hunter2",
 			fault: "cannot be read from the file that NOTIFIER_KEY_FILE names: no such file or directory",
 		},
+		{name: "no end", path: "/dev/zero", fault: "cannot be read from the file that NOTIFIER_KEY_FILE names: it is longer than 65536 bytes"},
 		{name: "folder", path: t.TempDir(), fault: "cannot be read from the file that NOTIFIER_KEY_FILE names: is a directory"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func TestADaemonAndItsClinicBehindPgBouncer(t *testing.T) {
 	const writers, each = 8, 25
 	db, bouncer := clinic(t), bounce(t)
 	book(db, 1, 1, writers*each)
-	p := serveReady(t, db, "--database-url", bouncer.URL(pgtest.Runtime, db.Name), "--direct-url", db.URL(pgtest.Runtime))
+	p := serveReady(t, db, "--database-url", bouncer.URL(pgtest.Runtime, db.Name), "--direct-url", db.URL(pgtest.Runtime), "--max-connections", "1000")
 	screen, welcome := join(t, p.addr, "1", "")
 
 	var group sync.WaitGroup
