@@ -66,6 +66,7 @@ func FuzzOrigin(f *testing.F) {
 	f.Add("https://evil.com\\.clinica.com.br", "x")
 	f.Add("https://user@evil.com", "evil.com")
 	f.Add("https://evil.com", "evil.com:443")
+	f.Add("//%80", "\x81")
 	origins, err := NewOrigins("https://*.clinica.com.br")
 	if err != nil {
 		f.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // Origins says which web pages may connect. Nil and the zero value allow the server's own only. A request without Origin is always allowed: it comes from
@@ -88,8 +89,9 @@ func (o *Origins) now() *originSet {
 func (o *Origins) Named(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false // "null" among them: a sandboxed frame, a file
+	if err != nil || u.Host == "" || !isASCII(u.Host) || !isASCII(r.Host) {
+		// "null" among them: a sandboxed frame, a file. Other letters browsers write as xn--…; bytes that are none would be alike in folding.
+		return false
 	}
 	if strings.EqualFold(u.Host, withoutDefaultPort(u.Scheme, r.Host)) {
 		return true
@@ -112,4 +114,13 @@ func withoutDefaultPort(scheme, host string) string {
 		return strings.TrimSuffix(host, ":80")
 	}
 	return host
+}
+
+func isASCII(text string) bool {
+	for _, b := range []byte(text) {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -85,7 +85,7 @@ func TestAnEnvFileThatCannotBeReadIsTheOnlyFault(t *testing.T) {
 		"hunter2":   "--env-file (NOTIFIER_ENV_FILE) cannot be read: no such file or directory",
 		t.TempDir(): "--env-file (NOTIFIER_ENV_FILE) cannot be read: is a directory",
 		writeFile(t, strings.Repeat("#", maxSettingFile+1)): "--env-file (NOTIFIER_ENV_FILE) cannot be read: it is longer than 65536 bytes",
-		writeFile(t, "NOTIFIER_ENV_FILE=hunter2"):          "--env-file (NOTIFIER_ENV_FILE) has NOTIFIER_ENV_FILE in it: the file cannot name another",
+		writeFile(t, "NOTIFIER_ENV_FILE=hunter2"):           "--env-file (NOTIFIER_ENV_FILE) has NOTIFIER_ENV_FILE in it: the file cannot name another",
 		"/dev/zero": "--env-file (NOTIFIER_ENV_FILE) cannot be read: it is longer than 65536 bytes",
 	} {
 		var key string

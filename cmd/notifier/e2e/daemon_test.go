@@ -94,8 +94,15 @@ func serveArguments(db *pgtest.DB, flags []string) []string {
 	}, flags...)
 }
 
-// launch starts a command that becomes the daemon. The command's own variables win.
+// launch starts a command that becomes the daemon, and returns when it has opened its addresses. The command's own variables win.
 func launch(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := start(t, cmd)
+	p.awaitServing()
+	return p
+}
+
+func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, logs: newLogTail(), ended: make(chan struct{}), cmd: cmd}
 	p.cmd.Env = append(append(os.Environ(), "NOTIFIER_JWT_SECRET="+e2eSecret, "GORACE=halt_on_error=1"), p.cmd.Env...)
@@ -110,9 +117,13 @@ func launch(t testing.TB, cmd *exec.Cmd) *process {
 		close(p.ended)
 	}()
 	t.Cleanup(p.kill)
-	line := p.logs.await(t, "serving")
-	p.addr, p.admin = line["addr"].(string), line["admin_addr"].(string)
 	return p
+}
+
+func (p *process) awaitServing() {
+	p.t.Helper()
+	line := p.logs.await(p.t, "serving")
+	p.addr, p.admin = line["addr"].(string), line["admin_addr"].(string)
 }
 
 // serveReady is serve, and waits for the feed.

@@ -2,8 +2,12 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,11 +117,13 @@ func TestSIGHUPChangesSettingsAndDropsNoSocket(t *testing.T) {
 	}
 	page := http.Header{"Origin": {"https://app.clinic.example"}}
 
+	want("lines at level debug", fmt.Sprint(strings.Count(c.logs.text(), "events_read")), "0")
 	want("a page of another origin", c.outcome(t, e2eSecret, page), "origin_forbidden")
 	line := c.reload(t, "reloaded", "# the night's settings", was, "NOTIFIER_ALLOWED_ORIGINS=https://app.clinic.example", "NOTIFIER_LOG_LEVEL=debug",
 		"NOTIFIER_RETENTION=48h")
 	want("what changed", fmt.Sprint(line["changed"], line["restart_needed"]), "[allowed-origins log-level] [retention]")
 	want("the same page", c.outcome(t, e2eSecret, page), "welcome")
+	c.logs.await(t, "events_read") // at level debug
 
 	want("a secret not known yet", c.outcome(t, nextSecret, nil), "token_invalid")
 	line = c.reload(t, "reloaded", next, "NOTIFIER_LOG_LEVEL=debug", "NOTIFIER_JWT_SECRET_OVERLAP=1h")
@@ -134,6 +140,12 @@ func TestSIGHUPChangesSettingsAndDropsNoSocket(t *testing.T) {
 
 	c.reload(t, "reloaded", next, "NOTIFIER_MAX_CONNECTIONS=12")
 	want("one more than may be", c.outcome(t, nextSecret, nil), "too_many_connections")
+	proxied := http.Header{"X-Forwarded-For": {"203.0.113.7"}}
+	c.reload(t, "reloaded", next, "NOTIFIER_MAX_CONNECTIONS_PER_ADDRESS=1")
+	want("this machine, whose address may be a proxy's", c.outcome(t, nextSecret, proxied), "welcome")
+	c.reload(t, "reloaded", next, "NOTIFIER_MAX_CONNECTIONS_PER_ADDRESS=1", "NOTIFIER_TRUSTED_PROXIES=loopback")
+	want("another address behind a proxy", c.outcome(t, nextSecret, proxied), "welcome")
+	want("the proxy's own address", c.outcome(t, nextSecret, nil), "too_many_connections")
 	c.reload(t, "reloaded", next, "NOTIFIER_JWT_SECRET_OVERLAP=0")
 	want("the secret before, its overlap taken away", c.outcome(t, e2eSecret, nil), "token_invalid")
 
@@ -159,6 +171,10 @@ func TestAReplacedSecretEnds(t *testing.T) {
 	if got := c.outcome(t, e2eSecret, nil); got != "token_invalid" {
 		t.Errorf("the secret whose overlap is over: %s, want token_invalid", got)
 	}
+	line := c.reload(t, "reload_failed", "NOTIFIER_JWKS_URL=https://id.clinic.example/keys")
+	if text := fmt.Sprint(line["error"]); !strings.Contains(text, "--jwks-url needs a restart") {
+		t.Errorf("the last secret taken away: %s", text)
+	}
 	c.reload(t, "reloaded", "NOTIFIER_JWT_SECRET="+nextSecret, "NOTIFIER_JWT_PREVIOUS_SECRET="+e2eSecret)
 	if got := c.outcome(t, e2eSecret, nil); got != "welcome" {
 		t.Errorf("the same as the previous secret: %s, want welcome", got)
@@ -166,6 +182,73 @@ func TestAReplacedSecretEnds(t *testing.T) {
 	c.reload(t, "reloaded", "NOTIFIER_JWT_SECRET="+nextSecret, "NOTIFIER_JWT_SECRET_OVERLAP=0")
 	if got := c.outcome(t, e2eSecret, nil); got != "token_invalid" {
 		t.Errorf("the previous secret, taken away without an overlap: %s, want token_invalid", got)
+	}
+}
+
+func TestSIGHUPFetchesTheKeys(t *testing.T) {
+	t.Parallel()
+	provider, err := url.Parse(newIssuer(t).url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched := make(chan struct{}, 100)
+	forward := httputil.NewSingleHostReverseProxy(provider)
+	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fetched <- struct{}{}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(source.Close)
+	c := serveConfigured(t, clinic(t), "NOTIFIER_JWKS_URL="+source.URL)
+	c.logs.await(t, "jwks_loaded")
+	<-fetched
+	c.reload(t, "reloaded", "NOTIFIER_JWKS_URL="+source.URL) // by itself it fetches every five minutes
+	select {
+	case <-fetched:
+	case <-time.After(e2ePatience):
+		t.Error("the keys are not fetched")
+	}
+}
+
+// The settings come from a named pipe, so that the daemon waits for them as long as it takes to signal it.
+func TestSIGHUPWhileSettingsAreReadKillsNobody(t *testing.T) {
+	t.Parallel()
+	db := clinic(t)
+	noteSecrets(t, db)
+	pipe := filepath.Join(t.TempDir(), "notifier.env")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = writer.Close() }() // again
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(notifierBinary(t), serveArguments(db, []string{"--env-file", pipe})...)
+	cmd.Env = []string{"NOTIFIER_JWT_SECRET="}
+	p := start(t, cmd)
+	write := func(text string) error { _, err := writer.WriteString(text); return err }
+	deadline := time.Now().Add(e2ePatience)
+	for err = write("# settings\n"); errors.Is(err, syscall.EPIPE) && time.Now().Before(deadline); err = write("# settings\n") {
+		time.Sleep(5 * time.Millisecond) // until somebody reads
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.cmd.Process.Signal(syscall.SIGHUP), write("NOTIFIER_JWT_SECRET="+e2eSecret+"\n"), writer.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitServing()
+	p.logs.await(t, "reload_failed") // nobody writes to the pipe any more, so that nothing is in it
+	join(t, p.addr, "1", "")
+	if err := p.stop(); err != nil {
+		t.Errorf("the daemon ended with %v", err)
 	}
 }
 
