@@ -245,6 +245,7 @@ func TestSIGHUPWhileSettingsAreReadKillsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.awaitServing()
+	p.awaitReady()
 	p.logs.await(t, "reload_failed") // nobody writes to the pipe any more, so that nothing is in it
 	join(t, p.addr, "1", "")
 	if err := p.stop(); err != nil {
