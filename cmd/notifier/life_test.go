@@ -85,7 +85,8 @@ func TestLivezFailsSlowlyWhenAPartHangs(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPatient(t)
 				go func() { _ = p.daemon.life.run(t.Context()) }()
-				time.Sleep(time.Hour) // the database is away all that time: /readyz says so, and a restart mends nothing
+				// The database is away all that time: /readyz says so, and a restart mends nothing. The half second is between two looks.
+				time.Sleep(time.Hour + lifeInterval/2)
 				p.wants(t, "/livez", http.StatusOK, "")
 				p.wants(t, "/readyz", http.StatusServiceUnavailable, notifier.DatabaseAway)
 
