@@ -49,6 +49,19 @@ var breakages = []breakage{
 		[]string{"named columns only"},
 	},
 	{
+		"a trigger fires for nothing", `DROP TRIGGER notifier_capture_update ON appointments; CREATE TRIGGER notifier_capture_update
+		AFTER UPDATE ON appointments FOR EACH ROW WHEN (false) EXECUTE FUNCTION notifier.capture()`,
+		"triggers", inspect.Problem, `DROP TRIGGER notifier_capture_update ON appointments; CREATE TRIGGER notifier_capture_update AFTER UPDATE ON appointments
+			FOR EACH ROW WHEN (OLD."statusId" IS DISTINCT FROM NEW."statusId") EXECUTE FUNCTION notifier.capture()`,
+		[]string{"for some changes only: WHEN false"},
+	},
+	{
+		"somebody's trigger is on the log", `CREATE TRIGGER audit BEFORE INSERT ON notifier.event FOR EACH ROW
+		EXECUTE FUNCTION suppress_redundant_updates_trigger()`,
+		"triggers", inspect.Warning, `DROP TRIGGER audit ON notifier.event`,
+		[]string{"audit ON notifier.event", "DROP TRIGGER audit ON notifier.event;"},
+	},
+	{
 		"a table inherits without a trigger", `CREATE TABLE archive () INHERITS (appointments)`,
 		"triggers", inspect.Warning, `DROP TABLE archive`,
 		[]string{"archive"},

@@ -22,6 +22,7 @@ func TestCheck(t *testing.T) {
 	i := newInstallations(t)
 	renumbered := i.copyOf(t, `DELETE FROM appointments; UPDATE appointment_status SET id = id + 100`)
 	unvacuumed := i.copyOf(t, `ALTER TABLE notifier.staging SET (autovacuum_enabled = off)`)
+	unlisted := i.copyOf(t, staged)
 	silent := i.copyOf(t, `UPDATE notifier.setting SET bell = false`)
 	const lanes = 4
 	var broken [lanes]string
@@ -33,7 +34,7 @@ func TestCheck(t *testing.T) {
 	for n, part := range slices.Collect(slices.Chunk(breakages, (len(breakages)+lanes-1)/lanes)) {
 		t.Run("one thing is wrong", func(t *testing.T) { t.Parallel(); i.broken(t, broken[n], part) })
 	}
-	t.Run("one thing about the whole database", func(t *testing.T) { t.Parallel(); i.otherwise(t) })
+	t.Run("one thing about the whole database", func(t *testing.T) { t.Parallel(); i.otherwise(t, unlisted) })
 	t.Run("one thing broken on the way to it", func(t *testing.T) { t.Parallel(); i.unreachable(t) })
 	t.Run("one thing broken about tokens", func(t *testing.T) { t.Parallel(); i.tokens(t) })
 	t.Run("a standby, and its promotion", func(t *testing.T) { t.Parallel(); i.standby(t, silent) })
@@ -129,7 +130,21 @@ func (i *installations) broken(t *testing.T, database string, breakages []breaka
 	}
 }
 
-func (i *installations) otherwise(t *testing.T) {
+func (i *installations) otherwise(t *testing.T, unlisted string) {
+	t.Run("changes wait although a daemon runs, which is alone", func(t *testing.T) {
+		t.Parallel()
+		config, err := pgx.ParseConfig(i.runtime(unlisted))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.RuntimeParams["application_name"] = "notifier listen"
+		listener, err := pgx.ConnectConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close(t.Context())
+		check(t, withTokens(t, i.runtime(unlisted))...).wantOnly(t, "backlog", inspect.Problem, "1 daemon", "readyz")
+	})
 	t.Run("it was not migrated", func(t *testing.T) {
 		t.Parallel()
 		check(t, withTokens(t, i.runtime("plain"))...).wantOnly(t, "schema", inspect.Problem, "not installed", "notifier migrate up")

@@ -14,6 +14,7 @@ import (
 
 	"notifier/auth"
 	"notifier/notifier"
+	"notifier/wsroom"
 )
 
 // patient is a daemon of which only what /livez and /readyz ask for is there; feed and rooms are what the test makes them.
@@ -110,6 +111,44 @@ func TestLivezFailsSlowlyWhenAPartHangs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The alert that names the part needs a scrape that does not wait for it.
+func TestMetricsTellOfRoomsThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.daemon.metrics.watchHealth(p.daemon.health)
+		p.daemon.metrics.watchRooms(func() wsroom.Stats {
+			p.daemon.life.touch()
+			return wsroom.Stats{Rooms: 7}
+		})
+		go func() { _ = p.daemon.life.run(t.Context()) }()
+		time.Sleep(lifeInterval / 2)
+		scrape := func() string {
+			w := httptest.NewRecorder()
+			p.daemon.adminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			if w.Code != http.StatusOK {
+				t.Errorf("status %d", w.Code)
+			}
+			return w.Body.String()
+		}
+		for _, hangs := range []bool{false, true, false} {
+			if hangs {
+				p.lock <- struct{}{}
+				time.Sleep((hangsForReady + 2) * time.Second)
+				scrape() // a second one while the first still asks
+			}
+			began, text := time.Now(), scrape()
+			if time.Since(began) > hubPatience || strings.Contains(text, "notifier_rooms 7\n") == hangs ||
+				strings.Contains(text, `notifier_problem{code="rooms_hung"} 1`) != hangs {
+				t.Errorf("hangs %t: after %v the metrics are\n%s", hangs, time.Since(began), text)
+			}
+			if hangs {
+				<-p.lock
+				time.Sleep(2 * time.Second)
+			}
+		}
+	})
 }
 
 // A step that goes on is none that hangs, however long all of them take; nor is a process that was stopped.

@@ -168,11 +168,21 @@ func (m *metrics) watchCertificate(notAfter func() time.Time) {
 }
 
 // watch makes the hub's numbers gauges, read at every scrape.
-func (m *metrics) watch(hub *wsroom.Hub) { m.registry.MustRegister(&hubCollector{m, hub}) }
+func (m *metrics) watch(hub *wsroom.Hub) { m.watchRooms(hub.Stats) }
+
+// watchRooms is watch for whatever tells the numbers, and may block.
+func (m *metrics) watchRooms(stats func() wsroom.Stats) {
+	m.registry.MustRegister(&hubCollector{m, stats, make(chan struct{}, 1)})
+}
+
+// hubPatience is how long a scrape waits for the rooms' lock. Without an end to it a daemon whose rooms hang would have no
+// metrics to say so.
+const hubPatience = time.Second
 
 type hubCollector struct {
 	metrics *metrics
-	hub     *wsroom.Hub
+	stats   func() wsroom.Stats
+	asking  chan struct{} // one at a time: scrapes that come while the rooms hang leave nothing behind
 }
 
 // Describe implements prometheus.Collector.
@@ -181,11 +191,26 @@ func (c *hubCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.metrics.rooms
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. While the rooms hang their gauges are absent.
 func (c *hubCollector) Collect(ch chan<- prometheus.Metric) {
-	stats := c.hub.Stats()
-	for _, protocol := range protocols {
-		ch <- prometheus.MustNewConstMetric(c.metrics.connections, prometheus.GaugeValue, float64(stats.Protocols[protocol]), protocol)
+	patience := time.NewTimer(hubPatience)
+	defer patience.Stop()
+	select {
+	case c.asking <- struct{}{}:
+	case <-patience.C:
+		return
 	}
-	ch <- prometheus.MustNewConstMetric(c.metrics.rooms, prometheus.GaugeValue, float64(stats.Rooms))
+	answer := make(chan wsroom.Stats, 1)
+	go func() { // it ends with the question, which nobody can take back
+		answer <- c.stats()
+		<-c.asking
+	}()
+	select {
+	case stats := <-answer:
+		for _, protocol := range protocols {
+			ch <- prometheus.MustNewConstMetric(c.metrics.connections, prometheus.GaugeValue, float64(stats.Protocols[protocol]), protocol)
+		}
+		ch <- prometheus.MustNewConstMetric(c.metrics.rooms, prometheus.GaugeValue, float64(stats.Rooms))
+	case <-patience.C:
+	}
 }

@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // What pg_trigger.tgtype says of an AFTER trigger for each row.
@@ -15,6 +16,7 @@ type trigger struct {
 	Name, Table, Place, Enabled string
 	Type                        int
 	OfColumns                   bool
+	When                        string
 }
 
 // fires: "O" is enabled, "A" always, "D" disabled, "R" in replication only.
@@ -33,10 +35,12 @@ func (d *Database) checkTriggers(ctx context.Context) (Finding, error) {
 	}
 	var n notes
 	here := d.tables["appointments"].name
-	d.judgeTrigger(&n, triggers, "notifier_capture_update", afterUpdate, fmt.Sprintf(
+	status := d.column("appointments.status")
+	changed := strings.NewReplacer(`"`, "", "(", "", ")", "").Replace(fmt.Sprintf("old.%[1]s IS DISTINCT FROM new.%[1]s", status))
+	d.judgeTrigger(&n, triggers, "notifier_capture_update", afterUpdate, changed, fmt.Sprintf(
 		"CREATE TRIGGER notifier_capture_update AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%[2]s IS DISTINCT FROM NEW.%[2]s) "+
-			"EXECUTE FUNCTION notifier.capture();", here, quote(d.column("appointments.status"))))
-	d.judgeTrigger(&n, triggers, "notifier_capture_insert", afterInsert,
+			"EXECUTE FUNCTION notifier.capture();", here, quote(status)))
+	d.judgeTrigger(&n, triggers, "notifier_capture_insert", afterInsert, "",
 		fmt.Sprintf("CREATE TRIGGER notifier_capture_insert AFTER INSERT ON %s FOR EACH ROW EXECUTE FUNCTION notifier.capture();", here))
 	for _, t := range triggers {
 		if t.Place == "elsewhere" {
@@ -55,8 +59,8 @@ func (d *Database) checkTriggers(ctx context.Context) (Finding, error) {
 	return Fine("both triggers are on " + here + " and enabled"), nil
 }
 
-// judgeTrigger asks for one that fires for this kind of change, whatever its name is.
-func (d *Database) judgeTrigger(n *notes, triggers []trigger, name string, kind int, create string) {
+// judgeTrigger asks for one that fires for this kind of change, whatever its name is, when it should.
+func (d *Database) judgeTrigger(n *notes, triggers []trigger, name string, kind int, when, create string) {
 	found := false
 	for _, t := range triggers {
 		if t.Type != kind || t.Place == "elsewhere" {
@@ -65,6 +69,10 @@ func (d *Database) judgeTrigger(n *notes, triggers []trigger, name string, kind 
 		enable := fmt.Sprintf("ALTER TABLE %s ENABLE TRIGGER %s;", t.Table, t.Name)
 		if t.Place == "here" {
 			found = true
+			if t.When != "" && t.When != when {
+				n.problem(fmt.Sprintf("trigger %s fires for some changes only: WHEN %s", t.Name, t.When),
+					fmt.Sprintf("DROP TRIGGER %s ON %s;  -- then: %s", t.Name, t.Table, create))
+			}
 			if t.OfColumns {
 				n.problem(fmt.Sprintf("trigger %s fires for named columns only, and misses a status that a BEFORE trigger sets", t.Name),
 					fmt.Sprintf("DROP TRIGGER %s ON %s;  -- then: %s", t.Name, t.Table, create))
@@ -86,6 +94,9 @@ func (d *Database) judgeTrigger(n *notes, triggers []trigger, name string, kind 
 // judgeBypass: who works beside the triggers may do so on purpose, and needs a reconcile afterwards.
 func judgeBypass(n *notes, kind, name, appointments string) {
 	switch kind {
+	case "foreign":
+		n.warning(fmt.Sprintf("a trigger that is not notifier's works on its tables (%s): if it raises or waits, no event goes out", name),
+			fmt.Sprintf("DROP TRIGGER %s;", name))
 	case "table":
 		n.warning(fmt.Sprintf("table %s inherits from %s and has no trigger of ours: its rows are not seen", name, appointments),
 			fmt.Sprintf("CREATE TRIGGER … ON %s …;  -- both, as on %s", name, appointments))

@@ -1,5 +1,6 @@
 -- Who writes beside the triggers: tables that inherit from the appointments without being partitions (their rows fire their own
--- triggers only), and roles and databases whose sessions fire none. $1 the appointments (an oid as text).
+-- triggers only), and roles and databases whose sessions fire none. And whose triggers work on notifier's own tables. $1 the appointments
+-- (an oid as text).
 SELECT 'table', i.inhrelid::regclass::text FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE i.inhparent = $1::text::oid AND NOT c.relispartition
   AND NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
@@ -12,3 +13,6 @@ WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname =
 UNION ALL
 SELECT 'server', '' WHERE (SELECT s.boot_val <> s.reset_val AND s.reset_val = 'replica' AND s.source = 'configuration file'
                            FROM pg_settings AS s WHERE s.name = 'session_replication_role')
+UNION ALL
+SELECT 'foreign', quote_ident(t.tgname) || ' ON ' || t.tgrelid::regclass::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'notifier'::regnamespace AND NOT t.tgisinternal

@@ -88,10 +88,12 @@ func (h *house) try(doors []door) {
 		h.t.Run(door.name, func(t *testing.T) {
 			v := &visitor{t: t, house: h, token: token(t, "1")}
 			door.knock(v)
-			if v.ended == "" {
-				v.stay()
+			wanted := func() bool { return strings.Contains("|"+door.want+"|", "|"+v.outcome()+"|") }
+			stayUntil := time.Now().Add(e2ePatience)
+			for again := true; again && v.ended == ""; again = !wanted() && time.Now().Before(stayUntil) {
+				v.stay() // on a slow machine the live stream may begin behind the fence
 			}
-			if got := v.outcome(); !strings.Contains("|"+door.want+"|", "|"+got+"|") {
+			if got := v.outcome(); !wanted() {
 				t.Errorf("the outcome is %q, want %q; heard: %.600s", got, door.want, v.heard.String())
 			}
 			v.heardNothingOf("2")
