@@ -154,6 +154,7 @@ func demoSettings(server *postgres.Server, addr string, secret []byte) serveSett
 	settings.jwtSecret = string(secret)
 	settings.addr, settings.adminAddr = addr, "127.0.0.1:0"
 	settings.peerAddr = peersOff
+	settings.maxConnections, settings.maxHandshakes = 1000, 200 // no shell's limit of open files is too low for that
 	settings.drain = 0
 	return settings
 }
