@@ -169,6 +169,7 @@ func readAnswer(response *http.Response) ([]byte, error) {
 // passBack answers the client with what another daemon has answered. An error: the client did not get it.
 func passBack(w http.ResponseWriter, r *http.Request, response *http.Response, body []byte) error {
 	if err := r.Context().Err(); err != nil {
+		badRequest.send(w) // it may still be heard, and nothing at all would be a 200
 		return err
 	}
 	control := http.NewResponseController(w)
