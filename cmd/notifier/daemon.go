@@ -25,6 +25,8 @@ const (
 	// A handshake is one small request: whoever is slower than this or larger is not a client of ours.
 	headerTimeout  = 10 * time.Second
 	maxHeaderBytes = 16 << 10
+	// writeTimeout is for who asks and does not read the answer. What is held for longer has a time of its own when it is answered.
+	writeTimeout = 20 * time.Second
 	// idleTimeout ends a connection that asks for nothing more. It does not concern sockets: they are taken over.
 	idleTimeout = time.Minute
 	// drainGrace is what is left after the last close for its handshake.
@@ -86,7 +88,7 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	mux.Handle("/ws", d.socketHandler())
 	d.mountSocketIO(mux)
 	mux.Handle("/", site)
-	d.public = d.server(edge.Headers(d.proxies.Handler(mux), edge.PublicPolicy, d.certificate != nil))
+	d.public = d.publicServer(edge.Headers(d.proxies.Handler(mux), edge.PublicPolicy, d.certificate != nil))
 	d.public.ConnState = edge.NewGate(settings.maxHandshakes, d.metrics).ConnState
 	d.admin = d.server(edge.Headers(d.adminHandler(), edge.AdminPolicy, false))
 	if err := d.listen(ctx); err != nil {
@@ -157,6 +159,13 @@ func (d *daemon) server(handler http.Handler) *http.Server {
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: newHTTPErrorLog(d.log),
 	}
+}
+
+// publicServer is one for strangers. The admin address goes without a writeTimeout: a profile takes as long as it is asked to.
+func (d *daemon) publicServer(handler http.Handler) *http.Server {
+	server := d.server(handler)
+	server.WriteTimeout = writeTimeout
+	return server
 }
 
 func (d *daemon) listen(ctx context.Context) error {

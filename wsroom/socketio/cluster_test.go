@@ -64,7 +64,7 @@ func gatherPipes(t testing.TB) *cluster {
 	return newCluster(t, 2, func(s *server) (end func()) {
 		pipes := roomtest.NewPipes()
 		s.url, s.dial = "http://pipe.example/socket.io/", pipes.Dial
-		return roomtest.Serve(&http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second}, pipes)
+		return roomtest.Serve(&http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second}, pipes)
 	})
 }
 

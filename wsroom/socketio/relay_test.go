@@ -203,6 +203,30 @@ func TestAGETIsHeldElsewhereUntilThePing(t *testing.T) {
 	})
 }
 
+// The server's time for writing an answer is over when there is one: each has a time of its own.
+func TestARefusalComesThroughAfterALongHold(t *testing.T) {
+	for name, end := range map[string]struct {
+		do   func(c *cluster)
+		want string
+	}{
+		"the owner died":         {func(c *cluster) { c.peers[1].cut() }, unknownSession},
+		"this server lets it go": {func(c *cluster) { c.servers[1].Hub.Refuse(); c.servers[1].handler.Drain(c.t.Context()) }, "6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := gatherPipes(t)
+				p, _ := c.servers[0].joinPoll("1")
+				held := p.at(c.servers[1]).held()
+				time.Sleep(24 * time.Second)
+				end.do(c)
+				if got := <-held; got.body != end.want {
+					t.Errorf("got %+v, want %s", got, end.want)
+				}
+			})
+		})
+	}
+}
+
 func TestAClientThatDoesNotSendItsPayloadIsNotTheOtherServersFault(t *testing.T) {
 	for name, payload := range map[string]string{
 		"a part": "Content-Length: 10\r\n\r\n4", "no chunk": "Transfer-Encoding: chunked\r\n\r\n1\r\n4\r\nxyz\r\n",

@@ -105,7 +105,7 @@ func (p *Place) Listen(t testing.TB, handler http.Handler) (addr string) {
 func (p *Place) ListenPipes(t testing.TB, handler http.Handler) (*http.Server, *Pipes) {
 	t.Helper()
 	pipes := NewPipes()
-	web := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second}
+	web := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second}
 	end := Serve(web, pipes)
 	t.Cleanup(func() {
 		p.Drain(t)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"notifier/wsroom"
 )
@@ -39,9 +40,16 @@ var (
 )
 
 func (e refusal) send(w http.ResponseWriter) {
+	limitAnswer(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.status)
 	_, _ = w.Write([]byte(e.body)) // a client that is gone needs no answer
+}
+
+// limitAnswer bounds how long the client may take to receive what it is answered from now on, until its next request: a GET may have been held for longer than
+// the server's own time for that.
+func limitAnswer(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // not supported: then the server's own has to do
 }
 
 // retryAfter is when a client that found no room may come back, in seconds. Stock clients have times of their own.

@@ -129,6 +129,7 @@ func (srv *Server) passOn(w http.ResponseWriter, r *http.Request, owner, sid str
 // sendAway answers a GET with nothing, and not on this connection again: the client asks at once, and another daemon shall hear it.
 func sendAway(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
+	limitAnswer(w)
 	_ = answer(w, string(Noop))
 }
 
@@ -172,13 +173,8 @@ func passBack(w http.ResponseWriter, r *http.Request, response *http.Response, b
 		badRequest.send(w) // it may still be heard, and nothing at all would be a 200
 		return err
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(answerTimeout)) // not supported: then the server's own has to do
-	if err := respond(w, response.StatusCode, response.Header.Get("Content-Type"), string(body)); err != nil {
-		return err
-	}
-	_ = control.SetWriteDeadline(time.Time{})
-	return nil
+	limitAnswer(w)
+	return respond(w, response.StatusCode, response.Header.Get("Content-Type"), string(body))
 }
 
 // lost ends a session whose client did not get what it was sent.
