@@ -2,6 +2,7 @@
 
 # The folder `notifier` in the root takes the name that `go build ./cmd/notifier` would use: binaries go to bin/.
 BIN     := bin
+OUT     ?= $(BIN)/notifier
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
@@ -19,7 +20,7 @@ GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 REACT := cmd/notifier/demo/react
 
@@ -46,7 +47,39 @@ chaos: ## proof that nothing is lost: every fault, in about a quarter of an hour
 
 .PHONY: build
 build: ## bin/notifier, static and stamped with the version
-	$(BUILD) -o $(BIN)/notifier ./cmd/notifier
+	$(BUILD) -o $(OUT) ./cmd/notifier
+
+DIST ?= dist
+
+.PHONY: dist
+dist: ## a release in dist/: binaries for amd64 and arm64, Debian packages, SBOMs, licences, SHA256SUMS
+	VERSION=$(VERSION) deploy/dist $(DIST)
+
+HELM := go run helm.sh/helm/v4/cmd/helm@v4.3.1
+
+.PHONY: chart
+chart: ## the Helm chart in dist/, with VERSION in it
+	$(HELM) package deploy/helm/notifier --destination $(DIST) --version $(VERSION:v%=%) --app-version $(VERSION)
+	cd $(DIST) && sha256sum notifier-$(VERSION:v%=%).tgz >> SHA256SUMS
+
+.PHONY: push-chart
+push-chart: ## the chart from dist/ to REGISTRY
+	$(HELM) push $(DIST)/notifier-$(VERSION:v%=%).tgz $(REGISTRY)
+
+# Apart from `make test`, because compiling helm alone takes four minutes of a processor, and a Debian has to be downloaded.
+.PHONY: package-test
+package-test: ## packages, unit, chart and workflows where they are used: as root, in a quarter of an hour
+	@.ci/install packages
+	go test -tags packages -count=1 -timeout 45m -v ./cmd/notifier/packagetest
+
+.PHONY: licences
+licences: ## deploy/LICENCES.md, from what is in the binary
+	go run ./cmd/notifier/thirdparty table > deploy/LICENCES.md.new
+	mv deploy/LICENCES.md.new deploy/LICENCES.md
+
+.PHONY: vuln
+vuln: ## known vulnerabilities that the code can reach; asks vuln.go.dev
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 .PHONY: install
 install: ## notifier into $GOBIN
@@ -80,5 +113,5 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 
 .PHONY: clean
 clean: ## remove what was built and downloaded here
-	rm -rf $(BIN) $(REACT)/dist
+	rm -rf $(BIN) $(DIST) $(REACT)/dist
 	find . -name node_modules -prune -exec rm -rf {} +

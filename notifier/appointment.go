@@ -37,6 +37,8 @@ const (
 // appointmentRow is one row of load.sql.
 type appointmentRow [][]byte
 
+func encodeAppointment(row [][]byte) ([]byte, error) { return appointmentRow(row).encode() }
+
 // procedure is an item of the column of procedures, which is [{id, name, price}].
 type procedure struct {
 	ID    json.RawMessage `json:"id"`
@@ -126,15 +128,6 @@ func (p procedure) append(b []byte) []byte {
 	b = appendOptional(append(b, `,"name":`...), p.Name)
 	b = appendOptional(append(b, `,"price":`...), p.Price)
 	return append(b, '}')
-}
-
-// tombstoneOf is sent for an appointment that is gone, belongs to another account by now, or cannot be loaded:
-// enough for a screen to drop it.
-func tombstoneOf(e Event) []byte {
-	b := appendJSON([]byte(`{"id":`), e.AppointmentJSON)
-	b = appendJSON(append(b, `,"accountId":`...), e.AccountJSON)
-	b = e.ChangedAt.UTC().AppendFormat(append(b, `,"deletedAt":"`...), dateTime)
-	return append(b, `"}`...)
 }
 
 // dateTime is ISO 8601 as JavaScript's Date prints it.

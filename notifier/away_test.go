@@ -179,7 +179,7 @@ func TestAServerThatCrashes(t *testing.T) {
 	ids := c.bookAll(1, booked, 3)
 	c.set(ids[0], finished)
 	d.rooms.awaitEvents(t, 1)
-	pid := pgtest.Get[int](c.db, `SELECT pid FROM pg_stat_activity WHERE application_name = 'notifier listen' AND datname = $1`, c.db.Name)
+	pid := pgtest.Get[int](c.db, `SELECT pid FROM pg_stat_activity WHERE application_name = 'notifier listener' AND datname = $1`, c.db.Name)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,12 @@ const (
 )
 
 // Bell is the trigger's payload, version 1. Ids are the JSON texts of the clinic's own ids: a number, or a
-// string with its quotes; DoctorID may be null.
+// string with its quotes; AppointmentID is null where a doctor or a test rings, and DoctorID may be.
 type Bell struct {
 	AppointmentID json.RawMessage
 	AccountID     json.RawMessage
 	DoctorID      json.RawMessage
-	Action        string // the status that was reached, such as FINALIZADO
+	Action        string // the status that was reached, such as FINALIZADO; busy or free; test
 }
 
 // Why a payload was not understood. The texts name kinds, never contents.
@@ -45,13 +45,15 @@ func ParseBell(payload string) (Bell, error) {
 		return Bell{}, ErrBellField
 	case json.Unmarshal(fields["action"], &bell.Action) != nil || bell.Action == "":
 		return Bell{}, fmt.Errorf("%w: action", ErrBellField)
-	case !isID(bell.AppointmentID) || !isID(bell.AccountID):
-		return Bell{}, fmt.Errorf("%w: appointmentId or accountId", ErrBellField)
-	case string(bell.DoctorID) != "null" && !isID(bell.DoctorID):
-		return Bell{}, fmt.Errorf("%w: doctorId", ErrBellField)
+	case !isID(bell.AccountID):
+		return Bell{}, fmt.Errorf("%w: accountId", ErrBellField)
+	case !isID(bell.AppointmentID) && !isNull(bell.AppointmentID), !isID(bell.DoctorID) && !isNull(bell.DoctorID):
+		return Bell{}, fmt.Errorf("%w: appointmentId or doctorId", ErrBellField)
 	}
 	return bell, nil
 }
+
+func isNull(text json.RawMessage) bool { return string(text) == "null" }
 
 // isID tells whether a JSON text is a whole number or a string that is not empty.
 func isID(text json.RawMessage) bool {

@@ -14,6 +14,8 @@ func TestParseBell(t *testing.T) {
 			json.RawMessage("123"), json.RawMessage("1"), json.RawMessage("7"), "FINALIZADO"},
 		`{"v" : 1, "appointmentId" : -9223372036854775808, "accountId" : "clínica", "doctorId" : null, "action" : "CANCELADO"}`: {
 			json.RawMessage("-9223372036854775808"), json.RawMessage(`"clínica"`), json.RawMessage("null"), "CANCELADO"},
+		`{"v":1,"appointmentId":null,"accountId":1,"doctorId":7,"action":"busy"}`: {
+			json.RawMessage("null"), json.RawMessage("1"), json.RawMessage("7"), "busy"},
 	}
 	for payload, want := range good {
 		got, err := ParseBell(payload)
@@ -49,7 +51,7 @@ func TestParseBell(t *testing.T) {
 		{`{"v":1,"appointmentId":1,"accountId":1,"doctorId":1,"action":5}`, ErrBellField},
 		{`{"v":1,"appointmentId":1.5,"accountId":1,"doctorId":1,"action":"A"}`, ErrBellField},
 		{`{"v":1,"appointmentId":1e3,"accountId":1,"doctorId":1,"action":"A"}`, ErrBellField},
-		{`{"v":1,"appointmentId":null,"accountId":1,"doctorId":1,"action":"A"}`, ErrBellField},
+		{`{"v":1,"appointmentId":1,"accountId":null,"doctorId":1,"action":"A"}`, ErrBellField},
 		{`{"v":1,"appointmentId":1,"accountId":"","doctorId":1,"action":"A"}`, ErrBellField},
 		{`{"v":1,"appointmentId":1,"accountId":{"id":1},"doctorId":1,"action":"A"}`, ErrBellField},
 		{`{"v":1,"appointmentId":1,"accountId":1,"doctorId":true,"action":"A"}`, ErrBellField},

@@ -180,7 +180,7 @@ func (c *clinic) wrapView(statements string) {
 func eventOf(appointment, account int) Event {
 	id, of := strconv.Itoa(appointment), strconv.Itoa(account)
 	return Event{
-		Cursor: Cursor{1, 1}, Account: of, Appointment: id, AccountJSON: []byte(of), AppointmentJSON: []byte(id),
+		Cursor: Cursor{1, 1}, Kind: KindAppointment, Account: of, Appointment: id, AccountJSON: []byte(of), AppointmentJSON: []byte(id),
 		Name: "appointmnents.finished", ChangedAt: eventTime,
 	}
 }

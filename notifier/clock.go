@@ -15,6 +15,9 @@ func readServerClock(told, asked time.Time) serverClock {
 	return serverClock{told: told, at: asked.Add(time.Since(asked) / 2)}
 }
 
+// ahead is by how much it is ahead of ours.
+func (c serverClock) ahead() time.Duration { return c.told.Sub(c.at) }
+
 // since is how long ago something was that has the database's time, as far as the round trip lets us tell.
 func (c serverClock) since(t time.Time) time.Duration {
 	return max(0, c.told.Sub(t)+time.Since(c.at))

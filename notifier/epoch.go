@@ -27,6 +27,7 @@ func (f *Feed) changeEpoch(ctx context.Context, end Cursor) error {
 	f.log.LogAttrs(ctx, slog.LevelWarn, "epoch_changed", slog.String("from", f.at.String()),
 		slog.String("to", end.String()), slog.Int64("cut_after", cut), slog.Bool("tail_lost", lost))
 	f.at = Cursor{Epoch: end.Epoch, Seq: cut}
+	f.tracer.Settled(cut)
 	if lost {
 		f.claimed = cut
 		f.rooms.Resync(f.at.Seq, f.at.String())
@@ -39,6 +40,7 @@ func (f *Feed) changeEpoch(ctx context.Context, end Cursor) error {
 func (f *Feed) skipGap(ctx context.Context, first int64) {
 	f.log.LogAttrs(ctx, slog.LevelWarn, "log_cut_behind_place", slog.String("place", f.at.String()), slog.Int64("first", first))
 	f.at.Seq = first - 1
+	f.tracer.Settled(f.at.Seq)
 	f.rooms.Resync(f.at.Seq, f.at.String())
 }
 

@@ -109,6 +109,7 @@ func (f *Feed) locate(ctx context.Context) error {
 		return err
 	}
 	f.at = end.cursor
+	f.tracer.Began(f.at.Seq)
 	return nil
 }
 
@@ -164,7 +165,7 @@ func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 		return numbering{end: seen.cursor, byOther: true}, err
 	}
 	if p.events > 0 {
-		f.tracer.Pumped(p.cursor.Seq-int64(p.events), p.cursor.Seq, began)
+		f.tracer.Pumped(p.cursor.Seq-int64(p.events), p.cursor.Seq, rung, began)
 		f.announcer.announce(p.cursor.Seq)
 	}
 	if p.effectsWait {
@@ -193,7 +194,7 @@ func (f *Feed) publishUpTo(ctx context.Context, end int64) error {
 		if len(events) == 0 {
 			return nil // the log has moved since its end was looked up: the next round follows it first
 		}
-		f.tracer.Read(len(events), began)
+		f.tracer.Read(f.at.Seq, events[len(events)-1].Cursor.Seq, began, f.clock.ahead())
 		if err := f.publish(ctx, events); err != nil {
 			return err
 		}
@@ -219,7 +220,7 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 	f.claimed = last.Seq
 	wanted := make([]Event, 0, len(events))
 	for _, event := range events {
-		if _, ok := here[event.Account]; ok && event.AccountJSON != nil {
+		if _, ok := here[event.Account]; ok && event.AccountJSON != nil && event.isKnown() {
 			wanted = append(wanted, event)
 		}
 	}
@@ -242,6 +243,7 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 		slog.Int("wanted", len(wanted)))
 	f.at.Seq = last.Seq // the event may have been numbered in an older epoch
 	f.rooms.Settle(last.Seq, last.String())
+	f.tracer.Settled(last.Seq)
 	return nil
 }
 
@@ -254,5 +256,5 @@ func (f *Feed) hand(ctx context.Context, event Event, data []byte) {
 	f.metrics.Delay(delay)
 	f.log.LogAttrs(ctx, slog.LevelInfo, "event_published", slog.String("id", event.Cursor.String()),
 		slog.String("event", event.Name), slog.String("account", event.Account),
-		slog.String("appointment", event.Appointment), slog.Int("members", members), slog.Duration("delay", delay))
+		event.subjectAttr(), slog.Int("members", members), slog.Duration("delay", delay))
 }

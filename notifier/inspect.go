@@ -121,7 +121,7 @@ func LoadNewest(ctx context.Context, conn *pgx.Conn) error {
 		} else if err != nil {
 			return err
 		}
-		batch := loading{found: make(map[string]loaded, 1)}
+		batch := loading{loadable: &ofAppointments, found: make(map[string]loaded, 1)}
 		rows, err := tx.Query(ctx, loadSQL, arrayLiteral([]string{id}))
 		if err != nil {
 			return err

@@ -64,6 +64,10 @@ type outage struct {
 	since time.Time
 }
 
+// listenerName is what a listener calls itself among the server's sessions. That of 0.1.0 called itself "notifier listen", by which
+// notifier.unable() knows a daemon that cannot read every kind of event.
+const listenerName = "notifier listener"
+
 // NewListener listens at url, which must lead to the server directly and not through a pooler in transaction mode.
 func NewListener(url string, waker Waker, metrics Metrics, log *slog.Logger) (*Listener, error) {
 	cfg, err := parseURL(url)
@@ -71,7 +75,7 @@ func NewListener(url string, waker Waker, metrics Metrics, log *slog.Logger) (*L
 		return nil, err
 	}
 	config := cfg.ConnConfig
-	config.RuntimeParams["application_name"] = "notifier listen"
+	config.RuntimeParams["application_name"] = listenerName
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler must be found by what it does to LISTEN alone
 	l := &Listener{
 		config: config, waker: waker, metrics: metrics, log: log, quiet: newQuietLog(log),

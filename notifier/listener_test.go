@@ -118,7 +118,7 @@ func TestAKilledListener(t *testing.T) {
 	c := newClinic(t)
 	d := c.serve(serve{accounts: []string{"1"}, poll: 10 * time.Minute})
 	for round := 1; round <= 3; round++ {
-		c.cluster(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'notifier listen'`, c.db.Name)
+		c.cluster(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'notifier listener'`, c.db.Name)
 		// With this poll interval it is the listener's catching up that finds them.
 		for range 5 {
 			c.finish(1)

@@ -27,35 +27,65 @@ func NewLoader(pool *pgxpool.Pool, metrics Metrics, log *slog.Logger) *Loader {
 	return &Loader{pool: pool, metrics: metrics, log: log}
 }
 
-// Load returns the data of each event, in their order: the appointment as it is now, or a tombstone where it is
-// gone, belongs to another account, or cannot be read. One query for all; when the view raises, the batch
-// is halved until the row at fault stands alone. An error means that the database could not be asked.
+// Load returns the data of each event, in their order: the appointment or doctor as it is now, or a tombstone where it is
+// gone, belongs to another account, or cannot be read; nil for events of a kind that is not known. One query for all of a
+// kind; when it raises, the batch is halved until the row at fault stands alone. An error means that the database
+// could not be asked.
 func (l *Loader) Load(ctx context.Context, events []Event) ([][]byte, error) {
-	batch := loading{found: make(map[string]loaded, len(events))}
-	if err := l.load(ctx, distinctAppointments(events), &batch); err != nil {
-		return nil, err
-	}
-	if batch.unread > 0 {
-		l.log.LogAttrs(ctx, slog.LevelWarn, "appointments_not_loaded", slog.Int("appointments", batch.unread),
-			slog.String("first_appointment", batch.firstUnread), slog.String("problem", batch.problem))
+	found := make(map[string]map[string]loaded, 2)
+	for _, what := range loadables {
+		ids := what.distinct(events)
+		if len(ids) == 0 {
+			continue
+		}
+		batch := loading{loadable: what, found: make(map[string]loaded, len(ids))}
+		if err := l.load(ctx, ids, &batch); err != nil {
+			return nil, err
+		}
+		if batch.unread > 0 {
+			l.tellUnread(ctx, &batch)
+		}
+		found[what.kind] = batch.found
 	}
 	data := make([][]byte, len(events))
 	for i, event := range events {
-		if row := batch.found[event.Appointment]; row.data != nil && row.account == event.Account {
-			data[i] = row.data
-			continue
-		}
-		data[i] = tombstoneOf(event)
-		l.metrics.Tombstone()
+		data[i] = l.dataOf(event, found[event.Kind])
 	}
 	return data, nil
 }
 
+func (l *Loader) tellUnread(ctx context.Context, batch *loading) {
+	problem := slog.String("problem", batch.problem)
+	if batch.loadable == &ofDoctors {
+		l.log.LogAttrs(ctx, slog.LevelWarn, "doctors_not_loaded", slog.Int("doctors", batch.unread),
+			slog.String("first_doctor", batch.firstUnread), problem)
+		return
+	}
+	l.log.LogAttrs(ctx, slog.LevelWarn, "appointments_not_loaded", slog.Int("appointments", batch.unread),
+		slog.String("first_appointment", batch.firstUnread), problem)
+}
+
+func (l *Loader) dataOf(event Event, found map[string]loaded) []byte {
+	switch {
+	case event.Kind == KindTest:
+		return testOf(event)
+	case !event.isKnown():
+		return nil
+	}
+	id, _ := event.subject()
+	if row := found[id]; row.data != nil && row.account == event.Account {
+		return row.data
+	}
+	l.metrics.Tombstone()
+	return tombstoneOf(event)
+}
+
 // loading is what one Load has come by so far.
 type loading struct {
+	*loadable
 	found       map[string]loaded
 	faults      int // queries that failed
-	unread      int // appointments that were given up
+	unread      int // what was given up
 	firstUnread string
 	problem     string // of the first: an SQLSTATE, or problemShape
 }
@@ -63,7 +93,7 @@ type loading struct {
 // problemShape: the view was replaced by one whose procedures are not [{id, name, price}].
 const problemShape = "procedures_malformed"
 
-// loaded is one appointment: whose it is, and its JSON (nil when it was given up).
+// loaded is one appointment or doctor: whose it is, and its JSON (nil when it was given up).
 type loaded struct {
 	account string
 	data    []byte
@@ -74,18 +104,6 @@ func (b *loading) giveUp(ids []string, problem string) {
 		b.firstUnread, b.problem = ids[0], problem
 	}
 	b.unread += len(ids)
-}
-
-func distinctAppointments(events []Event) []string {
-	seen := make(map[string]struct{}, len(events))
-	ids := make([]string, 0, len(events))
-	for _, event := range events {
-		if _, ok := seen[event.Appointment]; !ok {
-			seen[event.Appointment] = struct{}{}
-			ids = append(ids, event.Appointment)
-		}
-	}
-	return ids
 }
 
 func (l *Loader) load(ctx context.Context, ids []string, batch *loading) error {
@@ -118,11 +136,13 @@ func isWait(err error) bool {
 	return state == "55P03" || state == "57014"
 }
 
-// check is nil when the view is there and we have the right to read it, whatever its rows then come upon.
+// check is nil when the views are there and we have the right to read them, whatever their rows then come upon.
 func (l *Loader) check(ctx context.Context) error {
-	batch := loading{found: map[string]loaded{}}
-	if err := l.query(ctx, nil, &batch); err != nil && (!isStatementFault(err) || IsNotMigrated(err)) {
-		return err
+	for _, what := range loadables {
+		batch := loading{loadable: what, found: map[string]loaded{}}
+		if err := l.query(ctx, nil, &batch); err != nil && (!isStatementFault(err) || IsNotMigrated(err)) {
+			return err
+		}
 	}
 	return nil
 }
@@ -134,24 +154,24 @@ func (l *Loader) query(ctx context.Context, ids []string, batch *loading) error 
 	err := l.limit.run(ctx, l.pool, func(ctx context.Context, conn *pgxpool.Conn) error {
 		here := sessionOf(conn.Conn())
 		run := inTransaction
-		if here.loads {
+		if here.loads[batch.loadable] {
 			run = inOneRoundTrip
 		}
-		here.loads = false
-		err := run(ctx, conn, arrayLiteral(ids), func(rows pgx.Rows) error { return collect(rows, batch) })
-		here.loads = err == nil
+		here.loads[batch.loadable] = false
+		err := run(ctx, conn, batch.statement, arrayLiteral(ids), func(rows pgx.Rows) error { return collect(rows, batch) })
+		here.loads[batch.loadable] = err == nil
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("load appointments: %w", err)
+		return fmt.Errorf("load %ss: %w", batch.kind, err)
 	}
 	return nil
 }
 
-func inTransaction(ctx context.Context, conn *pgxpool.Conn, ids string, read func(pgx.Rows) error) error {
+func inTransaction(ctx context.Context, conn *pgxpool.Conn, statement, ids string, read func(pgx.Rows) error) error {
 	begin := pgx.TxOptions{BeginQuery: "BEGIN; " + loadSettingsSQL}
 	return pgx.BeginTxFunc(ctx, conn, begin, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, loadSQL, ids)
+		rows, err := tx.Query(ctx, statement, ids)
 		if err != nil {
 			return err
 		}
@@ -159,10 +179,10 @@ func inTransaction(ctx context.Context, conn *pgxpool.Conn, ids string, read fun
 	})
 }
 
-func inOneRoundTrip(ctx context.Context, conn *pgxpool.Conn, ids string, read func(pgx.Rows) error) error {
+func inOneRoundTrip(ctx context.Context, conn *pgxpool.Conn, statement, ids string, read func(pgx.Rows) error) error {
 	batch := &pgx.Batch{}
 	batch.Queue(loadSettingsSQL)
-	batch.Queue(loadSQL, ids).Query(read)
+	batch.Queue(statement, ids).Query(read)
 	return conn.SendBatch(ctx, batch).Close()
 }
 
@@ -170,12 +190,12 @@ func inOneRoundTrip(ctx context.Context, conn *pgxpool.Conn, ids string, read fu
 func collect(rows pgx.Rows, batch *loading) error {
 	defer rows.Close()
 	for rows.Next() {
-		row := appointmentRow(rows.RawValues()) // valid until the next
+		row := rows.RawValues() // valid until the next
 		if _, twice := batch.found[string(row[colID])]; twice {
 			continue
 		}
 		id := string(row[colID])
-		data, err := row.encode()
+		data, err := batch.encode(row)
 		if err != nil {
 			batch.giveUp([]string{id}, problemShape) // and data is nil
 		}

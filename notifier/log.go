@@ -10,16 +10,32 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Event is one row of the log. Account and Appointment are the ids as text, the form in which they are
+// The kinds of event, each with data of its own. An event of a kind that is not among these, of a later release, is passed over.
+const (
+	KindAppointment = "appointment" // an appointment has reached a status
+	KindDoctor      = "doctor"      // a doctor is busy now, or free
+	KindTest        = "test"        // somebody tries the whole way
+)
+
+// Event is one row of the log. Account, Appointment and Doctor are the ids as text, the form in which they are
 // compared; the JSON forms are what clients see (a number stays a number).
 type Event struct {
 	Cursor          Cursor
+	Kind            string
 	Account         string
-	Appointment     string
 	AccountJSON     json.RawMessage // nil when the appointment had no account
+	Appointment     string          // "" where it is about none
 	AppointmentJSON json.RawMessage
+	Doctor          string // "" where it has none
+	DoctorJSON      json.RawMessage
+	Status          string // that was reached: the clinic's own of an appointment, busy or free of a doctor; a test's marker
 	Name            string
 	ChangedAt       time.Time
+}
+
+// isKnown tells whether there is data for events of this kind.
+func (e *Event) isKnown() bool {
+	return e.Kind == KindAppointment || e.Kind == KindDoctor || e.Kind == KindTest
 }
 
 // readBatch bounds one read of the feed, and so one load and one round of publishing.
@@ -49,6 +65,7 @@ func scanEvent(row pgx.CollectableRow) (Event, error) {
 // columns are where the columns of an event go.
 func (e *Event) columns() []any {
 	return []any{
-		&e.Cursor.Seq, &e.Cursor.Epoch, &e.Account, &e.Appointment, &e.AccountJSON, &e.AppointmentJSON, &e.Name, &e.ChangedAt,
+		&e.Cursor.Seq, &e.Cursor.Epoch, &e.Kind, &e.Account, &e.AccountJSON, &e.Appointment, &e.AppointmentJSON,
+		&e.Doctor, &e.DoctorJSON, &e.Status, &e.Name, &e.ChangedAt,
 	}
 }

@@ -47,7 +47,9 @@ func TestStatementsUseIndexes(t *testing.T) {
 	grow := []string{"appointments", "patients", "contacts", "appointment_procedures", "procedures", "doctors", "event", "effect"}
 	statements := map[string]struct{ settings, text, args string }{
 		"load one": {loadSettingsSQL, loadSQL, `'{"17"}'`},
+		"doctors":  {loadSettingsSQL, loadDoctorSQL, `'{` + strings.Repeat("117,", 99) + `118}'`},
 		"load 500": {loadSettingsSQL, loadSQL, `'{` + strings.Repeat("17,", 499) + `18}'`},
+		"doctor":   {loadSettingsSQL, loadDoctorSQL, `'{"17"}'`},
 		"read":     {forAny, readSQL, `99000, 500`},
 		"probe":    {forAny, probeSQL, ``},
 		"survived": {forAny, survivedSQL, `1, 99000`},

@@ -32,6 +32,8 @@ var (
 	survivedSQL string
 	//go:embed load.sql
 	loadSQL string
+	//go:embed load_doctor.sql
+	loadDoctorSQL string
 	//go:embed load_settings.sql
 	loadSettingsSQL string
 	//go:embed prune.sql
@@ -48,4 +50,14 @@ var (
 	dischargeSQL string
 	//go:embed daemons.sql
 	daemonsSQL string
+	//go:embed overview.sql
+	overviewSQL string
+	//go:embed recent.sql
+	recentSQL string
+	//go:embed story.sql
+	storySQL string
+	//go:embed story_staged.sql
+	storyStagedSQL string
+	//go:embed send_test.sql
+	sendTestSQL string
 )

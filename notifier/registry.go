@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,8 @@ func (r *Registry) pause(ctx context.Context, tick *time.Ticker) bool {
 func (r *Registry) enlist(ctx context.Context) error {
 	err := ask(ctx, r.pool, queryTimeout, func(ctx context.Context, conn *pgxpool.Conn) error {
 		address := r.address(conn.Conn().PgConn().Conn().LocalAddr())
-		_, err := conn.Exec(ctx, enlistSQL, r.self.ID, address, r.self.Certificate, r.self.Version)
+		_, err := conn.Exec(ctx, enlistSQL, r.self.ID, address, r.self.Certificate, r.self.Version,
+			[]string{KindAppointment, KindDoctor, KindTest})
 		return err
 	})
 	if err != nil {
@@ -170,6 +172,18 @@ func (r *Registry) Gone(ctx context.Context, id string) bool {
 	r.lookAgain(ctx)
 	_, listed := r.listed(func(d Daemon) bool { return d.ID == id })
 	return !listed
+}
+
+// Others are the daemons beside this one, the oldest first. With look it looks again before, for who has just come.
+func (r *Registry) Others(ctx context.Context, look bool) []Daemon {
+	if look {
+		r.lookAgain(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Values(r.peers), func(a, b Daemon) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // find looks again for who is not in the picture.

@@ -198,7 +198,7 @@ func TestThePictureStaysWhileTheDatabaseIsAway(t *testing.T) {
 func TestARegistryThatIsNotMigratedSaysSo(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
-	c.super(`DROP FUNCTION notifier.enlist`)
+	c.super(`DROP FUNCTION notifier.enlist(text, text, bytea, text, text[])`)
 	one := c.enlist(t, "1")
 	eventually(t, "it to say so", func() bool { return len(one.lines.with("registry_failed")) == 1 })
 	if line := one.lines.with("registry_failed")[0]; !strings.Contains(line, "42883") {

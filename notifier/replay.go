@@ -128,6 +128,9 @@ func (l *Log) hand(ctx context.Context, missed []Event, yield func(string, int64
 	}
 	for _, event := range events {
 		last = event.Cursor
+		if event.data == nil {
+			continue // of a kind that a later release has written
+		}
 		yield(last.String(), last.Seq, event.Name, event.data)
 	}
 	return last, nil

@@ -177,7 +177,7 @@ func TestAClientIsRefusedAlone(t *testing.T) {
 		UPDATE notifier.event SET epoch = 2 WHERE seq > 7000;
 		DELETE FROM notifier.event WHERE seq <= 1000;
 		ALTER TABLE notifier.event RENAME TO plain_event;
-		CREATE VIEW notifier.event AS SELECT e.seq, e.epoch, e.account_id, e.account_hash, e.appointment_id, e.changed_at,
+		CREATE VIEW notifier.event AS SELECT e.seq, e.epoch, e.account_id, e.account_hash, e.kind, e.appointment_id, e.doctor_id, e.status, e.changed_at,
 		       CASE e.account_id WHEN 7 THEN (1 / (e.account_id - 7))::text ELSE e.event END AS event FROM notifier.plain_event AS e;
 		GRANT SELECT ON notifier.event TO ` + pgtest.Runtime)
 	log, _ := c.traced(450)

@@ -32,8 +32,8 @@ type sessions struct {
 
 // session is what is known of one connection. It is among the connection's custom data and belongs to whoever has acquired it.
 type session struct {
-	caches bool // statements are prepared and kept
-	loads  bool // the load's statement needs no more preparing
+	caches bool               // statements are prepared and kept
+	loads  map[*loadable]bool // whose statement needs no more preparing
 	wire   wire
 }
 
@@ -64,9 +64,10 @@ func (s *sessions) dial(_ context.Context, cfg *pgx.ConnConfig) error {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	mode := cfg.DefaultQueryExecMode
+	prepares := mode != pgx.QueryExecModeExec && mode != pgx.QueryExecModeSimpleProtocol
 	here := &session{
 		caches: mode == pgx.QueryExecModeCacheStatement,
-		loads:  mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol,
+		loads:  map[*loadable]bool{&ofAppointments: !prepares, &ofDoctors: !prepares},
 		wire:   wire{dialer: cfg.DialFunc, pooled: &s.pooled},
 	}
 	cfg.DialFunc = here.wire.dial

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -174,14 +175,21 @@ func (m *Migrator) open(ctx context.Context, db *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := DefaultNames()
+	var known Names
 	if stored != nil {
-		names = *stored
+		known = *stored
+	}
+	known = known.Override(m.cfg.Names)
+	names := DefaultNames().Override(known)
+	if _, ok := known.Columns[accountOfDoctors]; !ok {
+		if names, err = withoutMissing(ctx, db, names, accountOfDoctors); err != nil {
+			return nil, err
+		}
 	}
 	if m.cfg.Bell != nil {
 		bell = *m.cfg.Bell
 	}
-	s.rendering = rendering{names: names.Override(m.cfg.Names), bell: bell, lockTimeout: m.cfg.LockTimeout}
+	s.rendering = rendering{names: names, bell: bell, lockTimeout: m.cfg.LockTimeout}
 	if err := s.rendering.names.Validate(); err != nil {
 		return nil, err
 	}
@@ -223,9 +231,28 @@ func storedSettings(ctx context.Context, db *sql.DB) (*Names, bool, error) {
 	if err := json.Unmarshal(text, &names); err != nil {
 		return nil, false, fmt.Errorf("read names in notifier.setting: %w", err)
 	}
-	// A name that a later version added to the list has its default.
-	names = DefaultNames().Override(names)
 	return &names, bell, nil
+}
+
+// accountOfDoctors joined the names later than the others. A clinic whose doctors have no such column goes without, unless
+// its own name for it is given.
+const accountOfDoctors = "doctors.account"
+
+// withoutMissing is the names without an optional column that the clinic does not have.
+func withoutMissing(ctx context.Context, db *sql.DB, names Names, key string) (Names, error) {
+	table, _, _ := strings.Cut(key, ".")
+	schema, name := names.TableName(table)
+	const query = `
+		SELECT EXISTS (SELECT FROM information_schema.columns AS c
+		               WHERE c.table_schema = $1 AND c.table_name = $2 AND c.column_name = $3)`
+	var exists bool
+	if err := db.QueryRowContext(ctx, query, schema, name, names.Columns[key]).Scan(&exists); err != nil {
+		return names, fmt.Errorf("look for column %s: %w", key, err)
+	}
+	if exists {
+		return names, nil
+	}
+	return names.Override(Names{Columns: map[string]string{key: ""}}), nil
 }
 
 // ring sets the bell as asked on a database that was migrated before.

@@ -30,6 +30,7 @@ var optionalNames = []string{
 	"appointments.start", "appointments.end", "appointments.notes",
 	"appointments.createdAt", "appointments.updatedAt", "appointments.deletedAt",
 	"statuses.color",
+	"doctors.account",
 }
 
 // DefaultNames fits the schema of clinic.sql.
@@ -60,6 +61,7 @@ func DefaultNames() Names {
 			"doctors.id":                        "id",
 			"doctors.name":                      "name",
 			"doctors.busy":                      "isBusy",
+			"doctors.account":                   "accountId",
 			"patients.id":                       "id",
 			"patients.name":                     "name",
 			"contacts.patient":                  "patientId",
@@ -87,22 +89,19 @@ func DefaultNames() Names {
 // Override returns the names with the given ones in place of their own. Empty maps and roles change
 // nothing; unknown keys are kept for Validate to report.
 func (n Names) Override(o Names) Names {
-	merged := Names{
-		Tables:      maps.Clone(n.Tables),
-		Columns:     maps.Clone(n.Columns),
-		Statuses:    maps.Clone(n.Statuses),
-		OwnerRole:   n.OwnerRole,
-		RuntimeRole: n.RuntimeRole,
+	return Names{
+		Tables:      override(n.Tables, o.Tables),
+		Columns:     override(n.Columns, o.Columns),
+		Statuses:    override(n.Statuses, o.Statuses),
+		OwnerRole:   cmp.Or(o.OwnerRole, n.OwnerRole),
+		RuntimeRole: cmp.Or(o.RuntimeRole, n.RuntimeRole),
 	}
-	maps.Copy(merged.Tables, o.Tables)
-	maps.Copy(merged.Columns, o.Columns)
-	maps.Copy(merged.Statuses, o.Statuses)
-	if o.OwnerRole != "" {
-		merged.OwnerRole = o.OwnerRole
-	}
-	if o.RuntimeRole != "" {
-		merged.RuntimeRole = o.RuntimeRole
-	}
+}
+
+func override(names, by map[string]string) map[string]string {
+	merged := make(map[string]string, len(names))
+	maps.Copy(merged, names)
+	maps.Copy(merged, by)
 	return merged
 }
 
@@ -194,12 +193,13 @@ func validateText(text string) error {
 	return nil
 }
 
-// sameNames refuses to go on with other names than the objects in the database were made with.
+// sameNames refuses to go on with other names than the objects in the database were made with. A name that is not among
+// the stored ones was no name then: what uses it is still to be made.
 func sameNames(stored, wanted Names) error {
 	var differ []string
 	compare := func(flag string, stored, wanted map[string]string) {
 		for _, key := range slices.Sorted(maps.Keys(wanted)) {
-			if stored[key] != wanted[key] {
+			if name, ok := stored[key]; ok && name != wanted[key] {
 				differ = append(differ, strings.TrimSpace(flag+" "+key)+fmt.Sprintf(" is %q", stored[key]))
 			}
 		}

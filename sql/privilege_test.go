@@ -25,7 +25,12 @@ func TestTheRuntimeRoleCanDoItsJob(t *testing.T) {
 		`SELECT * FROM notifier.staging`,
 		`SELECT * FROM notifier.route`,
 		`SELECT * FROM notifier.setting`,
-		`SELECT notifier.enlist('d', '127.0.0.1:1', '', 'v')`,
+		`SELECT notifier.enlist('o', '127.0.0.1:1', '', 'v')`, // as the previous release does
+		`SELECT notifier.discharge('o')`,
+		`SELECT notifier.enlist('d', '127.0.0.1:1', '', 'v', '{appointment,doctor,test}')`,
+		`SELECT * FROM notifier.unable('test')`,
+		`SELECT notifier.send_test('1', 'm')`,
+		`SELECT * FROM notifier.doctor_dto`,
 		`SELECT * FROM notifier.daemon`,
 		`SELECT notifier.discharge('d')`,
 		`SELECT * FROM notifier.statuses()`,
@@ -67,6 +72,8 @@ func TestTheRuntimeRoleCanDoNothingElse(t *testing.T) {
 		// Functions that only ours call.
 		`SELECT notifier.server()`, `SELECT notifier.postpone('{1}', 'x')`, `SELECT notifier.may_release(1)`,
 		`SELECT notifier.ring('{}')`, `SELECT notifier.capture()`,
+		`INSERT INTO notifier.test (account_id, marker) VALUES (1, 'm')`, `SELECT FROM notifier.test`,
+		`SELECT notifier.capture_test()`, `SELECT notifier.capture_doctor()`,
 		`SELECT notifier.reconcile(now())`, `SELECT notifier.unreported(now())`, `SELECT notifier.stage('{}', 0)`,
 		// Objects and roles.
 		`CREATE TABLE public.mine ()`, `CREATE TABLE notifier.mine ()`, `CREATE SCHEMA mine`,

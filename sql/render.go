@@ -25,6 +25,7 @@ type rendering struct {
 	names       Names
 	bell        bool
 	lockTimeout time.Duration
+	event       string // of the doctors' trigger
 }
 
 // file renders one of the sources.
@@ -67,15 +68,40 @@ func (r rendering) functions() template.FuncMap {
 		"runtime":     func() string { return n.RuntimeRole },
 		"ownerRole":   func() string { return quote(n.OwnerRole) },
 		"runtimeRole": func() string { return quote(n.RuntimeRole) },
+		"original":    r.original,
+		"replace":     replaceOnce,
 		"literal":     literal,
 		"quote":       quote,
 		"lockTimeout": func() string { return fmt.Sprintf("%dms", r.lockTimeout.Milliseconds()) },
 		"bell":        func() bool { return r.bell },
+		"event":       func() string { return r.event },
 		"names": func() (string, error) {
 			text, err := json.Marshal(n)
 			return literal(string(text)), err
 		},
 	}
+}
+
+// original is a function as an earlier migration made it, to be put back, or to be changed in few places.
+func (r rendering) original(file, function string) (string, error) {
+	text, err := r.file("migrations/" + file)
+	if err != nil {
+		return "", err
+	}
+	_, after, found := strings.Cut(text, "CREATE FUNCTION notifier."+function+"(")
+	body, _, ends := strings.Cut(after, "\n$$;")
+	if !found || !ends {
+		return "", fmt.Errorf("no function %s in %s", function, file)
+	}
+	return "CREATE OR REPLACE FUNCTION notifier." + function + "(" + body + "\n$$;", nil
+}
+
+// replaceOnce refuses to change what is not there, or is there twice.
+func replaceOnce(old, changed, text string) (string, error) {
+	if n := strings.Count(text, old); n != 1 {
+		return "", fmt.Errorf("%q is there %d times", old, n)
+	}
+	return strings.Replace(text, old, changed, 1), nil
 }
 
 // tables are the clinic's tables that the owner role reads, quoted, each once, in a stable order.

@@ -52,7 +52,9 @@ func (h *Hub) admit(m *Member, from netip.AddrPort, isNew bool) error {
 		h.metrics.Refused(limit)
 		return ErrTooMany
 	}
-	m.hub, m.from, m.where = h, from, admitted
+	h.numbers++
+	m.hub, m.from, m.where, m.number = h, from, admitted, h.numbers
+	m.facts.since = h.now()
 	h.door.taken++
 	if from.IsValid() {
 		h.door.addresses[addressKey(from.Addr())]++

@@ -97,6 +97,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.member.Leave()
 		return
 	}
+	s.member.NoteUserAgent(r.UserAgent())
 	s.writer.Member, s.writer.Conn, s.writer.Finish = &s.member, s.conn, s.finish
 	if err := h.hub.Attach(&s.member, Plain, &s.writer); err != nil { // it was there a moment ago
 		s.refuse(Refusal(err))

@@ -19,6 +19,7 @@ var (
 
 // HubConfig is how much a hub takes, and who is told.
 type HubConfig struct {
+	Name    string // what the ids of its connections begin with
 	Limits  Limits
 	Metrics Metrics // of members: Joined, Left, Delivered, Evicted, Refused
 	Tracer  Tracer  // nil: nobody follows events to the sockets
@@ -33,6 +34,7 @@ type Hub struct {
 	maxMessages atomic.Int64 // of a member's queue
 	maxBytes    atomic.Int64
 	began       time.Time
+	name        string
 	metrics     Metrics
 	tracer      Tracer
 	logger      *slog.Logger
@@ -51,6 +53,7 @@ type Hub struct {
 	rooms     map[string][]*Member
 	waiting   list.List // of waiter: attached, not in a room
 	door      door
+	numbers   int64               // the last connection's
 	members   int                 // in rooms
 	protocols map[string]int      // in rooms or waiting, by protocol
 	claimed   map[string]struct{} // what Claim returned last; never changed, replaced
@@ -68,6 +71,7 @@ type place struct {
 // NewHub makes a hub. It is not available before Open.
 func NewHub(cfg HubConfig) *Hub {
 	h := &Hub{
+		name:      cfg.Name,
 		metrics:   cfg.Metrics,
 		tracer:    cfg.Tracer,
 		logger:    cfg.Logger,
@@ -96,6 +100,7 @@ type Stats struct {
 	Waiting   int // connected, not yet in a room
 	Rooms     int
 	Protocols map[string]int // members by protocol, those waiting included
+	Seq       int64          // everything up to here was published
 }
 
 // Stats copies what is counted anyway.
@@ -108,6 +113,7 @@ func (h *Hub) Stats() Stats {
 		Waiting:   h.waiting.Len(),
 		Rooms:     len(h.rooms),
 		Protocols: maps.Clone(h.protocols),
+		Seq:       h.settled.seq,
 	}
 }
 

@@ -36,19 +36,23 @@ type Member struct {
 	mu     sync.Mutex
 	stage  stage
 	awake  bool
+	taken  int32 // messages that the writer has in hand: they count until it comes back
 	queue  queue
 	ahead  queue         // told: taken before the queue, at any stage
 	dry    chan struct{} // see Drained
-	taken  int           // messages that the writer has in hand: they count until it comes back
 	bytes  int           // queued and taken
 	inHand int           // bytes taken
 	start  int64         // events up to here are not for this member
 	last   int64         // the last event that was queued for it or told to it
+	given  int64         // the last that the writer has taken
+	wrote  int64         // and has come back from
 	ending *Ending       // set once
 
-	from netip.AddrPort // set once, before anybody else knows the member
+	from   netip.AddrPort // set once, before anybody else knows the member, as the next
+	number int64
+	facts  facts
 
-	account string // these four are guarded by the hub's lock
+	account string // these four are guarded by the hub's lock; whoever sets the account holds the member's, too
 	index   int
 	waits   *list.Element // in Hub.waiting
 	where   where
@@ -112,7 +116,14 @@ func (m *Member) offer(event *publication) bool {
 		return false
 	}
 	m.last = event.Seq
-	return m.push(event.message(m.protocol))
+	message := event.message(m.protocol)
+	if m.push(message) {
+		return true
+	}
+	if message.trace != nil {
+		message.trace.Evicted(m.ID())
+	}
+	return false
 }
 
 // Tell queues a message of the connection's own ahead of everything that waits for Live: it is taken at any stage after Attach. For protocols
@@ -187,7 +198,7 @@ func (m *Member) push(message *Message) bool {
 
 // put queues, or evicts the member if there is no room. A message that is alone may be of any size.
 func (m *Member) put(q *queue, message *Message) bool {
-	held := m.queue.len() + m.ahead.len() + m.taken
+	held := m.queue.len() + m.ahead.len() + int(m.taken)
 	switch {
 	case int64(held) >= m.hub.maxMessages.Load():
 		m.hub.metrics.Evicted("messages")
@@ -219,12 +230,14 @@ func (m *Member) Take(dst []*Message, maxBytes int) ([]*Message, *Ending) {
 	defer m.mu.Unlock()
 	m.bytes -= m.inHand
 	m.taken, m.inHand = 0, 0
+	m.wrote = m.given
 	dst = m.collect(dst[:0], &m.ahead, maxBytes)
 	if m.stage == live && m.ahead.len() == 0 {
 		dst = m.collect(dst, &m.queue, maxBytes)
 	}
-	m.taken = len(dst)
-	if len(dst) > 0 {
+	m.taken = int32(len(dst)) //nolint:gosec // a batch
+	if n := len(dst); n > 0 {
+		m.given = max(m.given, dst[n-1].seq)
 		return dst, nil
 	}
 	m.drain()

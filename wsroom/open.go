@@ -15,6 +15,7 @@ var (
 // Identity is what a token has proved.
 type Identity struct {
 	Account   string
+	Subject   string
 	ExpiresAt time.Time
 }
 
@@ -22,7 +23,7 @@ type Identity struct {
 func Authenticate(ctx context.Context, authn Authenticator, token string, timeout time.Duration) (Identity, *Ending, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errAuthTimeout)
 	defer cancel()
-	account, _, expiresAt, err := authn.Authenticate(ctx, token)
+	account, subject, expiresAt, err := authn.Authenticate(ctx, token)
 	switch {
 	case err != nil:
 		return Identity{}, reasonOf(err), fmt.Errorf("authenticate: %w", err)
@@ -31,7 +32,7 @@ func Authenticate(ctx context.Context, authn Authenticator, token string, timeou
 	case !time.Now().Before(expiresAt):
 		return Identity{}, TokenExpired, nil
 	}
-	return Identity{account, expiresAt}, nil, nil
+	return Identity{account, subject, expiresAt}, nil, nil
 }
 
 // reasonOf is what to tell the client about an Authenticator's error. One without a known code is the token's fault, unless time ran out.
@@ -62,6 +63,7 @@ func (s *session) open(ctx context.Context, token, cursor string) {
 		s.end(Refusal(err), nil)
 		return
 	}
+	s.member.Identify(who.Subject, who.ExpiresAt)
 	s.mu.Lock()
 	s.joined = true
 	s.lives(who.ExpiresAt)
@@ -69,7 +71,7 @@ func (s *session) open(ctx context.Context, token, cursor string) {
 	s.arm()
 	s.mu.Unlock()
 
-	replay := Replay{Log: h.log, Metrics: h.Metrics, Account: who.Account, Cursor: cursor, Position: position, At: at}
+	replay := Replay{Log: h.log, Member: &s.member, Metrics: h.Metrics, Account: who.Account, Cursor: cursor, Position: position, At: at}
 	replayed, reason, err := replay.Run(ctx, &plainReplay{session: s, who: who})
 	if reason != nil {
 		s.end(reason, err)
@@ -104,6 +106,7 @@ func (s *session) renew(ctx context.Context, token string) {
 		s.end(AccountForbidden, nil)
 		return
 	}
+	s.member.Identify(who.Subject, who.ExpiresAt)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -8,6 +8,8 @@ type Event struct {
 	Seq  int64
 	Name string
 	Data []byte // JSON, compact
+
+	trace Trace // of a replay; nil: nobody follows it
 }
 
 // Protocol is a wire protocol: how an event, and the cursor for idle clients, become the payload of a text frame. Its identity is its address,
@@ -35,7 +37,7 @@ func (p *Protocol) AppendFrame(dst []byte, ev Event) []byte {
 func (p *Protocol) Message(ev Event) *Message {
 	size := len(ev.Data) + len(ev.ID) + len(ev.Name) + 64
 	m := newMessage(size, func(dst []byte) []byte { return p.appendEvent(dst, ev) })
-	m.seq, m.cursor = ev.Seq, ev.ID
+	m.seq, m.cursor, m.trace = ev.Seq, ev.ID, ev.trace
 	return m
 }
 

@@ -14,6 +14,7 @@ var errPartialReplay = errors.New("the log gave a part and then refused the curs
 // meanwhile.
 type Replay struct {
 	Log      Log
+	Member   *Member // to whom
 	Metrics  Metrics // Replayed
 	Account  string
 	Cursor   string // the client's; "": it brings none
@@ -102,7 +103,7 @@ func SeqOf(log Log, cursor string) (seq int64, ok bool) {
 func (r *replaying) yield(id string, seq int64, event string, data []byte) {
 	r.welcome()
 	r.last = max(r.last, seq)
-	if r.sink.Event(Event{ID: id, Seq: seq, Name: event, Data: data}) {
+	if r.sink.Event(Event{ID: id, Seq: seq, Name: event, Data: data, trace: r.Member.traceReplay(id)}) {
 		if err := r.sink.Flush(); err != nil {
 			r.cancel(err)
 		}
@@ -125,6 +126,7 @@ type plainReplay struct {
 	who     Identity
 	buf     []byte
 	events  int
+	traces  Traces
 }
 
 // Welcome implements ReplaySink.
@@ -136,15 +138,22 @@ func (r *plainReplay) Welcome(cursor string, recovered bool) {
 func (r *plainReplay) Event(ev Event) (full bool) {
 	r.buf = Plain.AppendFrame(r.buf, ev)
 	r.events++
+	if ev.trace != nil {
+		r.traces = append(r.traces, ev.trace)
+	}
 	return len(r.buf) >= replayBytes
 }
 
 // Flush implements ReplaySink.
 func (r *plainReplay) Flush() error {
 	err := r.session.conn.Write(r.buf)
-	if err == nil && r.events > 0 {
+	switch {
+	case err != nil:
+		r.traces.Dropped()
+	case r.events > 0:
+		r.traces.Written()
 		r.session.handler.Metrics.Delivered(Plain.name, r.events)
 	}
-	r.buf, r.events = r.buf[:0], 0
+	r.buf, r.events, r.traces = r.buf[:0], 0, r.traces[:0]
 	return err
 }

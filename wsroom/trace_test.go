@@ -21,8 +21,10 @@ func (f *follower) Trace(id, protocol string) wsroom.Trace {
 	}
 	return f
 }
-func (f *follower) Written(time.Time) { f.written.Add(1) }
-func (f *follower) Dropped()          { f.dropped.Add(1) }
+func (f *follower) Replaying(string, string) wsroom.Trace { return nil }
+func (f *follower) Written(time.Time)                     { f.written.Add(1) }
+func (f *follower) Evicted(string)                        {}
+func (f *follower) Dropped()                              { f.dropped.Add(1) }
 
 func (f *follower) want(t *testing.T, written, dropped int64) {
 	t.Helper()

@@ -1,5 +1,7 @@
 package wsroom
 
+import "unique"
+
 // What protocols need whose connection is not one WebSocket from its beginning to its end: Socket.IO begins with requests that are held, may
 // change to a WebSocket later, and may leave its room without hanging up.
 
@@ -10,6 +12,7 @@ func (m *Member) Rest() {
 	defer m.mu.Unlock()
 	m.bytes -= m.inHand
 	m.taken, m.inHand = 0, 0
+	m.wrote = m.given
 	if m.stage == left {
 		return
 	}
@@ -46,6 +49,7 @@ func (m *Member) Part() {
 	h.members--
 	h.metrics.Left(m.protocol.name)
 	m.account = ""
+	m.facts.subject, m.facts.expires = unique.Handle[string]{}, 0
 	h.wait(m)
 	m.stage = attached
 	for ; m.queue.len() > 0; m.queue.drop() {
@@ -58,7 +62,7 @@ func (m *Member) Part() {
 func (m *Member) Withdraw() (told []*Message) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for ; m.ahead.len() > 0; m.ahead.pop() {
+	for ; m.ahead.len() > 0; m.ahead.drop() {
 		told = append(told, m.ahead.front())
 	}
 	m.retire()

@@ -9,17 +9,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// adminHandler serves operators: /livez, /readyz, /metrics and /debug/pprof/, on an address of its own.
+// adminHandler serves operators, on an address of its own: /livez, /readyz and /metrics to everybody, all else to who may look inside.
 func (d *daemon) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", d.livez)
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // secrets may have been given as flags
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	inside := http.NewServeMux()
+	inside.HandleFunc("GET /debug/pprof/", pprof.Index)
+	inside.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // secrets may have been given as flags
+	inside.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	inside.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	inside.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	d.mountAPI(inside)
+	mux.Handle("/", d.guarded(inside))
 	return mux
 }
 

@@ -27,6 +27,16 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return &usageError{fmt.Sprintf("%s takes no arguments, only flags; see: %s --help", cmd.Name(), cmd.CommandPath())}
 }
 
+// oneArgument is for commands that are about one thing, which is named.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 && args[0] != "" {
+			return nil
+		}
+		return &usageError{fmt.Sprintf("%s wants %s and nothing else; see: %s --help", cmd.Name(), what, cmd.CommandPath())}
+	}
+}
+
 // commandOnly is for commands that do nothing but hold others; to be used with showHelp, because cobra
 // does not look at the arguments of a command that cannot run.
 func commandOnly(cmd *cobra.Command, args []string) error {

@@ -16,6 +16,9 @@ const byAdvice = ""
 // asInstalled takes remade back.
 const asInstalled = `DROP VIEW notifier.appointment_dto; ALTER VIEW notifier.original RENAME TO appointment_dto`
 
+const doctorsTrigger = `CREATE TRIGGER notifier_capture_doctor AFTER UPDATE ON doctors FOR EACH ROW
+	WHEN (OLD."isBusy" IS DISTINCT FROM NEW."isBusy") EXECUTE FUNCTION notifier.capture_doctor('doctors.busy');`
+
 const staged = `INSERT INTO notifier.staging (appointment_id, account_id, doctor_id, status, event, releases_doctor, changed_at)
 	VALUES (1, 1, 1, 'FINALIZADO', 'x', true, now() - interval '20 seconds');`
 
@@ -70,6 +73,28 @@ var breakages = []breakage{
 		"no session of the database fires triggers", `ALTER DATABASE THIS SET session_replication_role = replica`,
 		"triggers", inspect.Problem, byAdvice,
 		[]string{"RESET session_replication_role"},
+	},
+	{
+		"the doctors' trigger is disabled", doctorsTrigger + `ALTER TABLE doctors DISABLE TRIGGER notifier_capture_doctor`,
+		"doctors_trigger", inspect.Problem, `DROP TRIGGER notifier_capture_doctor ON doctors`,
+		[]string{"disabled", "ALTER TABLE doctors ENABLE TRIGGER notifier_capture_doctor;"},
+	},
+	{
+		"a trigger of the doctors is of another kind", `CREATE TRIGGER mine AFTER INSERT ON doctors FOR EACH ROW EXECUTE FUNCTION notifier.capture_doctor()`,
+		"doctors_trigger", inspect.Problem, byAdvice,
+		[]string{"DROP TRIGGER mine ON doctors;"},
+	},
+	{
+		"the doctors' event has a name of the protocol's", `CREATE TRIGGER mine AFTER UPDATE ON doctors FOR EACH ROW
+		WHEN (OLD."isBusy" IS DISTINCT FROM NEW."isBusy") EXECUTE FUNCTION notifier.capture_doctor('connect')`,
+		"doctors_trigger", inspect.Problem, `DROP TRIGGER mine ON doctors`,
+		[]string{"whose name screens cannot be sent", "notifier routes add --doctors"},
+	},
+	{
+		"a daemon of an earlier release is beside the doctors' trigger",
+		doctorsTrigger + `SELECT notifier.enlist('old', '127.0.0.1:1', '', '0.1.0')`,
+		"doctors_trigger", inspect.Problem, `DROP TRIGGER notifier_capture_doctor ON doctors; SELECT notifier.discharge('old')`,
+		[]string{"old at 127.0.0.1:1, version 0.1.0", "upgrade that daemon"},
 	},
 	{
 		"a function's owner changed", `ALTER FUNCTION notifier.pump(integer) OWNER TO clinic`,

@@ -84,7 +84,7 @@ func (i *installations) good(t *testing.T, renumbered string) {
 			t.Errorf("the token: %q", f.Text)
 		}
 		status, table, _ := runLine(t, append([]string{"check"}, withTokens(t, i.server.URL(runtime, database))...)...)
-		if status != exitOK || !strings.Contains(table, "\n0 problems, 0 warnings, 30 ok, 0 skipped (") {
+		if status != exitOK || !strings.Contains(table, "\n0 problems, 0 warnings, 31 ok, 0 skipped (") {
 			t.Errorf("status %d, the table:\n%s", status, table)
 		}
 	}
@@ -137,7 +137,7 @@ func (i *installations) otherwise(t *testing.T, unlisted string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		config.RuntimeParams["application_name"] = "notifier listen"
+		config.RuntimeParams["application_name"] = "notifier listener"
 		listener, err := pgx.ConnectConfig(t.Context(), config)
 		if err != nil {
 			t.Fatal(err)
@@ -359,7 +359,7 @@ func TestCheckRefusesAWrongCommandLine(t *testing.T) {
 
 func TestCheckHasTheSameCodesInEveryOrder(t *testing.T) {
 	want := []string{"connect", "pooler", "direct_url", "server_version", "recovery", "schema", "privileges", "clinic_tables", "role", "role_settings",
-		"owner_role", "triggers", "functions", "statuses", "view", "indexes", "view_plan", "backlog", "releases", "vacuum", "notify_queue", "two_phase",
+		"owner_role", "triggers", "doctors_trigger", "functions", "statuses", "view", "indexes", "view_plan", "backlog", "releases", "vacuum", "notify_queue", "two_phase",
 		"connections", "durability", "clock", "view_row", "listen", "jwt_secret", "jwks"}
 	_, text, _ := runLine(t, "check", "--database-url", "postgres://a@127.0.0.1:1/c?sslmode=disable")
 	var codes []string

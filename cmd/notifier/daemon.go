@@ -15,10 +15,12 @@ import (
 
 	"notifier/auth"
 	"notifier/cmd/notifier/edge"
+	"notifier/cmd/notifier/ledger"
 	"notifier/cmd/notifier/traces"
 	"notifier/notifier"
 	"notifier/wsroom"
 	"notifier/wsroom/socketio/engineio"
+	"notifier/wsroom/spec"
 )
 
 const (
@@ -50,10 +52,14 @@ type daemon struct {
 	retention *notifier.Retention
 	watch     *notifier.Watch
 	traces    *traces.Tracer // nil: off
+	ledger    *ledger.Ledger
 	life      *life
 	strangers strangersLog
 	socketIO  *engineio.Server
-	peers     *peers // nil: alone
+	peers     *peers          // nil: alone
+	self      notifier.Daemon // without an address: nobody asks himself
+	questions questions
+	looker    looker
 
 	proxies     *edge.Proxies
 	certificate *edge.Certificate // nil: no TLS
@@ -69,7 +75,7 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	metrics := newMetrics()
 	strangers := newStrangersLog(countedLog{log.Handler(), metrics.logLines})
 	log = slog.New(strangers)
-	d := &daemon{settings: settings, log: log, strangers: strangers, metrics: metrics}
+	d := &daemon{settings: settings, log: log, strangers: strangers, metrics: metrics, self: newSelf()}
 	if err := d.prepareEdge(); err != nil {
 		return nil, err
 	}
@@ -77,7 +83,7 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 		return nil, err
 	}
 	var err error
-	if d.peers, err = newPeers(ctx, settings, d.enlist, d.metrics, log); err != nil {
+	if d.peers, err = newPeers(ctx, d.self.ID, settings, d.enlist, d.metrics, log); err != nil {
 		d.pool.Close()
 		return nil, err
 	}
@@ -86,6 +92,7 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/ws", d.socketHandler())
+	mux.Handle("GET /asyncapi.yaml", spec.Handler())
 	d.mountSocketIO(mux)
 	mux.Handle("/", site)
 	d.public = d.publicServer(edge.Headers(d.proxies.Handler(mux), edge.PublicPolicy, d.certificate != nil))
@@ -122,16 +129,16 @@ func (d *daemon) connectParts(ctx context.Context) error {
 	if d.traces, err = newTraces(ctx, s.traceSettings, d.metrics, d.log); err != nil {
 		return err
 	}
-	d.hub = wsroom.NewHub(wsroom.HubConfig{Limits: s.limits(), Metrics: d.metrics, Tracer: follower(d.traces), Logger: d.log})
+	d.ledger = ledger.New()
+	following := followers(d.ledger, d.traces)
+	d.hub = wsroom.NewHub(wsroom.HubConfig{Name: d.self.ID, Limits: s.limits(), Metrics: d.metrics, Tracer: following, Logger: d.log})
 	d.metrics.watch(d.hub)
 	d.releaser = notifier.NewReleaser(d.pool, d.metrics, d.log)
 	d.retention = notifier.NewRetention(d.pool, s.retention, d.metrics, d.log)
 	loader := notifier.NewLoader(d.pool, d.metrics, d.log)
 	d.replays = notifier.NewLog(d.pool, loader, s.replayLimit)
 	d.feed = notifier.NewFeed(d.pool, d.hub, loader, d.releaser, s.pollInterval, d.metrics, d.log)
-	if d.traces != nil {
-		d.feed.TraceTo(d.traces)
-	}
+	d.feed.TraceTo(following)
 	if d.listener, err = notifier.NewListener(s.direct(), d.feed, d.metrics, d.log); err != nil {
 		return err
 	}

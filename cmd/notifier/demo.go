@@ -185,8 +185,15 @@ func demoClinic(ctx context.Context, server *postgres.Server, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	_, err = migrator.Up(ctx)
-	return err
+	if _, err := migrator.Up(ctx); err != nil {
+		return err
+	}
+	for status, event := range map[string]string{"CHECKIN": "appointments.checkin", "EM_ATENDIMENTO": "appointments.serving"} {
+		if err := migrator.AddRoute(ctx, sql.Route{Status: status, Event: event}); err != nil {
+			return err
+		}
+	}
+	return migrator.RouteDoctors(ctx, sql.DoctorsEvent)
 }
 
 func execute(ctx context.Context, url, statements string) error {
@@ -212,7 +219,7 @@ The clinic is open. Look at the waiting list, in as many windows as you like:
 	}
 	fmt.Fprintf(stderr, `
   the list in React    %s
-  metrics and health   http://%s/metrics  /readyz
+  the status page      http://%s/   and /metrics, /readyz
   the database         psql --host %s --username %s %s
 
 Ctrl-C ends and removes everything.

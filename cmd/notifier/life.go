@@ -101,6 +101,9 @@ func (l *life) look(ctx context.Context, v *vital) {
 	}
 }
 
+// live is whether more than a restart can mend it: what /livez says.
+func (d *daemon) live() bool { return len(d.life.hung(hangsForLive)) == 0 }
+
 // hung are the codes of the parts that are stuck since so many seconds.
 func (l *life) hung(seconds int64) (codes []string) {
 	for _, v := range l.vitals {

@@ -32,6 +32,7 @@ type metrics struct {
 	emitted             prometheus.Counter
 	replays             *prometheus.CounterVec
 	refusals            *prometheus.CounterVec
+	kicked              prometheus.Counter
 	peers               prometheus.Gauge
 	peerRequests, moves *prometheus.CounterVec
 	keyFetches          *prometheus.CounterVec
@@ -62,6 +63,7 @@ func newMetrics() *metrics {
 		emitted:      counter("client_events_dropped_total", "Events that Socket.IO clients emitted: nobody listens to them."),
 		replays:      counters("replays_total", "Answers to a client's cursor.", "outcome"),
 		refusals:     counters("connections_refused_total", "Connections over a limit: connections, account, address, rate, waiting, handshakes.", "limit"),
+		kicked:       counter("connections_kicked_total", "Connections closed by notifier kick."),
 		peers:        prometheus.NewGauge(prometheus.GaugeOpts{Name: metricsPrefix + "peers", Help: "Other daemons on this database."}),
 		peerRequests: counters("peer_requests_total", "Requests for other daemons: passed_on, unreachable, or unknown (gone).", "outcome"),
 		moves:        counters("sessions_moved_total", "Upgrades here of sessions of other daemons: moved, refused or failed.", "outcome"),
@@ -72,7 +74,8 @@ func newMetrics() *metrics {
 		rooms:        prometheus.NewDesc(metricsPrefix+"rooms", "Accounts with a connection here.", nil, nil),
 	}
 	m.registry.MustRegister(m.events, m.tombstones, m.delay, m.pumpTime, m.bells, m.listenerUp, m.reconnects, m.releases,
-		m.pruned, m.deliveries, m.evictions, m.closes, m.emitted, m.replays, m.refusals, m.peers, m.peerRequests, m.moves, m.keyFetches, m.spans, m.logLines,
+		m.pruned, m.deliveries, m.evictions, m.closes, m.emitted, m.replays, m.refusals, m.kicked, m.peers, m.peerRequests, m.moves,
+		m.keyFetches, m.spans, m.logLines,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildGauge())
 	m.log.register(m.registry)
 	m.beginAtZero()

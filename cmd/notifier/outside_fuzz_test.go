@@ -36,11 +36,11 @@ func FuzzTailFrame(f *testing.F) {
 
 // FuzzPeerCertificate: what another daemon has listed is a certificate that is trusted alone, or refused. Who can write as the runtime role can list anything.
 func FuzzPeerCertificate(f *testing.F) {
-	identity, err := newPeerIdentity()
+	identity, err := newPeerIdentity(newDaemonID())
 	if err != nil {
 		f.Fatal(err)
 	}
-	other, err := newPeerIdentity()
+	other, err := newPeerIdentity(newDaemonID())
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -28,8 +28,7 @@ type peerIdentity struct {
 }
 
 // newPeerIdentity makes one. A certificate that is compared needs no time limit; and a host that does not know the time must not be locked out.
-func newPeerIdentity() (peerIdentity, error) {
-	id := strings.ToLower(rand.Text()[:peerIDLength])
+func newPeerIdentity(id string) (peerIdentity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return peerIdentity{}, fmt.Errorf("make key for peers: %w", err)
@@ -45,6 +44,9 @@ func newPeerIdentity() (peerIdentity, error) {
 	}
 	return peerIdentity{id, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}, nil
 }
+
+// newDaemonID makes the id of a daemon.
+func newDaemonID() string { return strings.ToLower(rand.Text()[:peerIDLength]) }
 
 // serverTLS lets in who has the key of a certificate that is listed.
 func (i peerIdentity) serverTLS(lists func(ctx context.Context, certificate []byte) bool) *tls.Config {

@@ -55,17 +55,18 @@ type roster interface {
 	Find(ctx context.Context, id string) (notifier.Daemon, bool)
 	Lists(ctx context.Context, certificate []byte) bool
 	Gone(ctx context.Context, id string) bool
+	Others(ctx context.Context, look bool) []notifier.Daemon
 }
 
 // enlist makes the roster of a daemon that has an address for the others, once it is known how it is seen by the database.
 type enlist func(self notifier.Daemon, address func(local net.Addr) string) roster
 
 // newPeers opens the address for other daemons; run serves it. If the settings name none, this daemon is alone, and the peers are nil.
-func newPeers(ctx context.Context, settings serveSettings, enlist enlist, metrics *metrics, logger *slog.Logger) (*peers, error) {
+func newPeers(ctx context.Context, id string, settings serveSettings, enlist enlist, metrics *metrics, logger *slog.Logger) (*peers, error) {
 	if settings.peerAddr == peersOff {
 		return nil, nil //nolint:nilnil // a daemon that is alone
 	}
-	identity, err := newPeerIdentity()
+	identity, err := newPeerIdentity(id)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,23 @@ func (l *list) remove(id string) {
 	delete(l.daemons, id)
 }
 
+// listed is the roster as one daemon sees it.
+type listed struct {
+	*list
+	self string
+}
+
+func (l listed) Others(context.Context, bool) (others []notifier.Daemon) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, d := range l.daemons {
+		if id != l.self {
+			others = append(others, d)
+		}
+	}
+	return others
+}
+
 // peerUnderTest is a daemon's peers, and what they have been asked.
 type peerUnderTest struct {
 	*peers
@@ -77,9 +94,9 @@ type peerUnderTest struct {
 func (l *list) serve(t *testing.T, addr string) *peerUnderTest {
 	t.Helper()
 	u := &peerUnderTest{metrics: newMetrics(), log: &journal{}, asked: make(chan string, 10)}
-	enlist := func(notifier.Daemon, func(net.Addr) string) roster { return l }
+	enlist := func(self notifier.Daemon, _ func(net.Addr) string) roster { return listed{l, self.ID} }
 	var err error
-	u.peers, err = newPeers(t.Context(), serveSettings{peerAddr: addr}, enlist, u.metrics, slog.New(slog.NewJSONHandler(u.log, nil)))
+	u.peers, err = newPeers(t.Context(), newDaemonID(), serveSettings{peerAddr: addr}, enlist, u.metrics, slog.New(slog.NewJSONHandler(u.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +190,7 @@ func TestDaemonsAskEachOtherOverHTTP2(t *testing.T) {
 func TestOnlyDaemonsAreLetIn(t *testing.T) {
 	l := newList()
 	one := l.serve(t, "127.0.0.1:0")
-	foreign, err := newPeerIdentity()
+	foreign, err := newPeerIdentity(newDaemonID())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,11 +302,12 @@ func TestAPeerAddressThatIsTakenIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	_, err = newPeers(t.Context(), serveSettings{peerAddr: taken.Addr().String()}, nil, newMetrics(), slog.New(slog.DiscardHandler))
+	_, err = newPeers(t.Context(), newDaemonID(), serveSettings{peerAddr: taken.Addr().String()}, nil, newMetrics(), slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "--peer-addr") {
 		t.Errorf("got %v", err)
 	}
-	if alone, err := newPeers(t.Context(), serveSettings{peerAddr: peersOff}, nil, nil, nil); alone != nil || err != nil || alone.listensOn() != "off" {
+	alone, err := newPeers(t.Context(), "", serveSettings{peerAddr: peersOff}, nil, nil, nil)
+	if alone != nil || err != nil || alone.listensOn() != "off" {
 		t.Errorf("%v, %v", alone, err)
 	}
 }
@@ -353,8 +371,8 @@ func TestLinesAboutPeersAreOneAMinute(t *testing.T) {
 }
 
 func TestPeersThatCannotServeEnd(t *testing.T) {
-	enlist := func(notifier.Daemon, func(net.Addr) string) roster { return &list{} }
-	p, err := newPeers(t.Context(), serveSettings{peerAddr: "127.0.0.1:0"}, enlist, newMetrics(), slog.New(slog.DiscardHandler))
+	enlist := func(notifier.Daemon, func(net.Addr) string) roster { return listed{list: &list{}} }
+	p, err := newPeers(t.Context(), newDaemonID(), serveSettings{peerAddr: "127.0.0.1:0"}, enlist, newMetrics(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,11 +51,16 @@ a file (NOTIFIER_…_FILE).`,
 	root.AddCommand(
 		newServeCommand(),
 		newMigrateCommand(),
+		newRoutesCommand(),
 		newReconcileCommand(),
 		newCheckCommand(),
 		newDemoCommand(),
 		newTokenCommand(),
 		newTailCommand(),
+		newConnsCommand(),
+		newKickCommand(),
+		newTraceCommand(),
+		newSendTestCommand(),
 		newVersionCommand(),
 	)
 	return root

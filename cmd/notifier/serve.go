@@ -56,9 +56,18 @@ func serve(ctx context.Context, settings *serveSettings, hangup <-chan os.Signal
 		return err
 	}
 	reloading, stop := context.WithCancel(ctx)
+	watched, unwatch := context.WithCancel(context.WithoutCancel(ctx)) // until the drain has ended, too
 	var beside sync.WaitGroup
 	beside.Go(func() { newReloader(d, settings, level).run(reloading, hangup) })
+	service := newSystemd(os.Getenv, d.log)
+	beside.Go(func() { service.watch(watched, d.live) })
+	beside.Go(func() {
+		<-reloading.Done()
+		service.tell(context.WithoutCancel(ctx), "STOPPING=1")
+	})
 	defer beside.Wait()
 	defer stop()
+	defer unwatch()
+	service.tell(watched, "READY=1") // both addresses are open; whether the database is there, /readyz says
 	return d.run(ctx)
 }

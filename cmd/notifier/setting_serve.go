@@ -23,10 +23,11 @@ type serveSettings struct {
 	limitSettings
 	logSettings
 	traceSettings
-	addr      string
-	adminAddr string
-	peerAddr  string // "off": alone
-	peerHost  string // empty: found out
+	addr       string
+	adminAddr  string
+	adminToken string // empty: loopback only
+	peerAddr   string // "off": alone
+	peerHost   string // empty: found out
 
 	allowedOrigins  []string // canonical: lower case, no default port; empty means same origin only
 	allowQueryToken bool
@@ -45,7 +46,9 @@ func (s *serveSettings) register(cmd *cobra.Command) {
 	s.source = newSettings(cmd)
 	s.databaseSettings.register(s.source, "the runtime role")
 	s.source.text(&s.addr, "addr", ":8080", "public address: /ws, /socket.io/", isListenAddress)
-	s.source.text(&s.adminAddr, "admin-addr", "127.0.0.1:9090", "admin address: /livez, /readyz, /metrics, /debug/pprof/", isListenAddress)
+	s.source.text(&s.adminAddr, "admin-addr", "127.0.0.1:9090", "admin address: /livez, /readyz, /metrics, and the status page", isListenAddress)
+	s.source.secret(&s.adminToken, "admin-token", "what who looks into the daemon by the admin address has to know; "+
+		"without one that is served on loopback only", isAdminToken)
 	s.source.text(&s.peerAddr, "peer-addr", ":0", "address for the other daemons on this database, which find it there; port 0: any; \"off\": alone",
 		isPeerAddress)
 	s.source.text(&s.peerHost, "peer-host", "", "name or IP address under which they reach it; found out if empty", isHost)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -53,20 +52,6 @@ func TestServeHasTheSettingsOfTheContract(t *testing.T) {
 			t.Errorf("--%s: its help does not name %s: %s", row[0], row[1], flag.Usage)
 		}
 	}
-}
-
-func TestEverySettingOfServeIsDocumented(t *testing.T) {
-	documented, err := os.ReadFile("../../deploy/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := &cobra.Command{}
-	new(serveSettings).register(cmd)
-	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		if !strings.Contains(string(documented), "`--"+flag.Name+"`") {
-			t.Errorf("deploy/README.md does not know --%s", flag.Name)
-		}
-	})
 }
 
 func TestServeSettingsHoldTypedDefaults(t *testing.T) {

@@ -59,6 +59,7 @@ func (d *Database) Checks() []Check {
 		d.check("role_settings", d.checkRoleSettings),
 		d.check(codeOwner, d.checkOwner, codeClinic),
 		d.check("triggers", d.checkTriggers, codeClinic),
+		d.check("doctors_trigger", d.checkDoctors, codeClinic, codePrivileges),
 		d.check("functions", d.checkFunctions, codeClinic),
 		d.check("statuses", d.checkStatuses, codeClinic, codeOwner),
 		d.check(codeView, d.checkView, codeSchema),

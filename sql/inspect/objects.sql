@@ -2,14 +2,16 @@
 WITH ours (kind, name, arguments, serves) AS (VALUES
     ('table', 'staging', '', true), ('table', 'event', '', true), ('table', 'head', '', true), ('table', 'epoch', '', true),
     ('table', 'effect', '', true), ('table', 'route', '', true), ('table', 'setting', '', true), ('table', 'cut', '', true),
-    ('table', 'daemon', '', true), ('table', 'migration', '', true), ('view', 'appointment_dto', '', true),
+    ('table', 'daemon', '', true), ('table', 'migration', '', true), ('view', 'appointment_dto', '', true), ('view', 'doctor_dto', '', true),
     ('function', 'pump', 'integer', true), ('function', 'release', 'integer, bigint', true),
     ('function', 'prune', 'interval, integer', true), ('function', 'lend_bell', 'interval', true),
-    ('function', 'enlist', 'text, text, bytea, text', true), ('function', 'discharge', 'text', true),
-    ('function', 'statuses', '', true),
+    ('function', 'enlist', 'text, text, bytea, text', true), ('function', 'enlist', 'text, text, bytea, text, text[]', true),
+    ('function', 'discharge', 'text', true), ('function', 'statuses', '', true), ('function', 'unable', 'text', true),
+    ('function', 'send_test', 'text, text', true),
     -- those that these and the triggers call
     ('function', 'server', '', false), ('function', 'ring', 'json', false), ('function', 'capture', '', false),
-    ('function', 'may_release', NULL, false), ('function', 'postpone', 'bigint[], text', false)
+    ('function', 'may_release', NULL, false), ('function', 'postpone', 'bigint[], text', false), ('table', 'test', '', false),
+    ('function', 'capture_test', '', false)
 )
 SELECT o.kind, 'notifier.' || o.name || CASE WHEN o.kind = 'function' THEN '(' || coalesce(o.arguments, '…') || ')' ELSE '' END,
        x.oid IS NOT NULL,

@@ -25,7 +25,7 @@ func (t trigger) fires() bool { return t.Enabled == "O" || t.Enabled == "A" }
 const adviceReconcile = "notifier reconcile --since … --dry-run   # then without --dry-run: what was missed meanwhile"
 
 func (d *Database) checkTriggers(ctx context.Context) (Finding, error) {
-	triggers, err := ask[trigger](ctx, d, "triggers.sql", d.tables["appointments"].id())
+	triggers, err := ask[trigger](ctx, d, "triggers.sql", d.tables["appointments"].id(), "capture")
 	if err != nil {
 		return Finding{}, err
 	}
@@ -36,8 +36,7 @@ func (d *Database) checkTriggers(ctx context.Context) (Finding, error) {
 	var n notes
 	here := d.tables["appointments"].name
 	status := d.column("appointments.status")
-	changed := strings.NewReplacer(`"`, "", "(", "", ")", "").Replace(fmt.Sprintf("old.%[1]s IS DISTINCT FROM new.%[1]s", status))
-	d.judgeTrigger(&n, triggers, "notifier_capture_update", afterUpdate, changed, fmt.Sprintf(
+	d.judgeTrigger(&n, triggers, "notifier_capture_update", afterUpdate, changed(status), fmt.Sprintf(
 		"CREATE TRIGGER notifier_capture_update AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%[2]s IS DISTINCT FROM NEW.%[2]s) "+
 			"EXECUTE FUNCTION notifier.capture();", here, quote(status)))
 	d.judgeTrigger(&n, triggers, "notifier_capture_insert", afterInsert, "",
@@ -57,6 +56,11 @@ func (d *Database) checkTriggers(ctx context.Context) (Finding, error) {
 		return f, nil
 	}
 	return Fine("both triggers are on " + here + " and enabled"), nil
+}
+
+// changed is the WHEN of a trigger that fires when a column has another value, as triggers.sql writes it.
+func changed(column string) string {
+	return strings.NewReplacer(`"`, "", "(", "", ")", "").Replace(fmt.Sprintf("old.%[1]s IS DISTINCT FROM new.%[1]s", column))
 }
 
 // judgeTrigger asks for one that fires for this kind of change, whatever its name is, when it should.

@@ -15,4 +15,5 @@ SELECT 'server', '' WHERE (SELECT s.boot_val <> s.reset_val AND s.reset_val = 'r
                            FROM pg_settings AS s WHERE s.name = 'session_replication_role')
 UNION ALL
 SELECT 'foreign', quote_ident(t.tgname) || ' ON ' || t.tgrelid::regclass::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-WHERE c.relnamespace = 'notifier'::regnamespace AND NOT t.tgisinternal
+JOIN pg_proc AS p ON p.oid = t.tgfoid
+WHERE c.relnamespace = 'notifier'::regnamespace AND NOT t.tgisinternal AND p.pronamespace <> 'notifier'::regnamespace

@@ -50,6 +50,7 @@ func AgendaNames() sql.Names {
 			"doctors.id":                        "professional_id",
 			"doctors.name":                      "full_name",
 			"doctors.busy":                      "in_session",
+			"doctors.account":                   "clinic_id",
 			"patients.id":                       "person_id",
 			"patients.name":                     "full_name",
 			"contacts.patient":                  "person_id",

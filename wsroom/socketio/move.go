@@ -89,13 +89,13 @@ func (c *client) reopen(ctx context.Context, auth handshake, cursor string) {
 		c.session.End(wsroom.Refusal(err), nil)
 		return
 	}
-	c.session.Expire(who.ExpiresAt)
+	c.session.Identify(who)
 	if cursor == at { // nothing was published meanwhile: the log need not be asked
 		c.session.GoLive(position, position)
 		return
 	}
 	sink := &continuation{replay: replay{client: c, done: ctx.Done()}}
-	missed := wsroom.Replay{Log: h.log, Metrics: wsroom.NoMetrics{}, Account: who.Account, Cursor: cursor, Position: position, At: at}
+	missed := wsroom.Replay{Log: h.log, Member: c.session.Member(), Metrics: wsroom.NoMetrics{}, Account: who.Account, Cursor: cursor, Position: position, At: at}
 	replayed, reason, err := missed.Run(ctx, sink)
 	switch {
 	case reason == nil:

@@ -64,10 +64,10 @@ func (c *client) open(ctx context.Context, auth handshake) {
 		c.session.End(wsroom.Refusal(err), nil)
 		return
 	}
-	c.session.Expire(who.ExpiresAt)
+	c.session.Identify(who)
 
 	welcome := &replay{client: c, done: ctx.Done(), account: who.Account, at: at}
-	missed := wsroom.Replay{Log: h.log, Metrics: h.Metrics, Account: who.Account, Position: position, At: at}
+	missed := wsroom.Replay{Log: h.log, Member: member, Metrics: h.Metrics, Account: who.Account, Position: position, At: at}
 	if from, ok := resume(h.log, who.Account, auth); ok && !h.NoRecovery {
 		missed.Cursor, welcome.pid, welcome.sid = from.cursor, auth.pid, from.sid
 	}

@@ -4,11 +4,13 @@
 //
 // The package plays the clinic's own application and nothing more. It reads
 // and writes the clinic's tables with plain SQL, under the clinic's own
-// database role, and knows nothing of notifier's schema or packages: what a
-// window learns about a finished appointment it learns from the daemon, over
-// the WebSocket, or not at all. That is what makes the page a proof rather
-// than a picture: a button commits an UPDATE and leaves the row where it is;
-// the row goes when the event comes back.
+// database role, and knows nothing of notifier's schema. What a window learns
+// about an appointment that arrives, begins or ends, and about a doctor who
+// becomes busy or free, it learns from the daemon, over the WebSocket, or not
+// at all; its page has the browser client of wsroom/client for that, as any
+// frontend would. That is what makes the page a proof rather than a picture: a
+// button commits an UPDATE and leaves the row where it is; the row moves when
+// the event comes back.
 //
 // The same list as frontends have it, with React and the stock socket.io-client,
 // lies in react/. It is built from npm packages by `make demo` and by the tests,

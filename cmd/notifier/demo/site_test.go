@@ -72,7 +72,7 @@ func TestThePageAndItsFilesAreServed(t *testing.T) {
 // references lists the files of its own origin that a page or script names.
 func references(text string) []string {
 	var paths []string
-	for _, match := range regexp.MustCompile(`(?:src|href|from)(?:=| )"\.?(/[a-z]+\.[a-z]+)"`).FindAllStringSubmatch(text, -1) {
+	for _, match := range regexp.MustCompile(`(?:src|href|from)(?:=| )"\.?(/[a-z-]+\.[a-z]+)"`).FindAllStringSubmatch(text, -1) {
 		paths = append(paths, match[1])
 	}
 	return paths

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"notifier/wsroom/client"
 )
 
 //go:embed web
@@ -20,7 +22,19 @@ func page() fs.FS {
 	if err != nil {
 		panic(err) // only for a path that is none
 	}
-	return files
+	return withClient{files}
+}
+
+// withClient adds the browser client, as it is in its npm package: from its one
+// source.
+type withClient struct{ fs.FS }
+
+// ReadFile implements [fs.ReadFileFS].
+func (w withClient) ReadFile(name string) ([]byte, error) {
+	if name == "notifier-client.js" {
+		return client.Source, nil
+	}
+	return fs.ReadFile(w.FS, name)
 }
 
 // staticFiles serves files, revalidated by their digest: embedded files have

@@ -89,7 +89,7 @@ func TestEventsCommittedWhileTheListenerIsDeadArrive(t *testing.T) {
 	screen, _ := join(t, p.addr, "1", "")
 	for id := 1; id <= 100; id++ {
 		if id%10 == 0 {
-			db.Exec(pgtest.Superuser, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'notifier listen'`)
+			db.Exec(pgtest.Superuser, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'notifier listener'`)
 		}
 		finish(db, id)
 	}

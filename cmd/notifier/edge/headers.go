@@ -2,7 +2,7 @@ package edge
 
 import "net/http"
 
-// What pages may do. Neither address serves any of its own; a site behind the public one sets its own policy.
+// What pages may do. A site behind the public address, and the status page of the admin address, set policies of their own.
 const (
 	PublicPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 	AdminPolicy  = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'" // pprof's pages

@@ -78,6 +78,9 @@ func (w *write) Dropped() {
 	w.passage.settle(1)
 }
 
+// Evicted implements wsroom.Trace: who was not counted is not waited for.
+func (w *write) Evicted(string) {}
+
 // settle takes n off what is waited for.
 func (p *passage) settle(n int64) {
 	if p.due.Add(-n) == 0 && p.over.CompareAndSwap(false, true) {

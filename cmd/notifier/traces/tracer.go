@@ -119,12 +119,20 @@ type release struct {
 }
 
 // Pumped implements notifier.Tracer.
-func (t *Tracer) Pumped(after, last int64, began time.Time) {
+func (t *Tracer) Pumped(after, last int64, _ bool, began time.Time) {
 	t.pumped = pumped{since(began), after, last}
 }
 
+// Began implements notifier.Tracer.
+func (t *Tracer) Began(int64) {}
+
+// Settled implements notifier.Tracer.
+func (t *Tracer) Settled(int64) {}
+
 // Read implements notifier.Tracer.
-func (t *Tracer) Read(events int, began time.Time) { t.read = batch{since(began), events} }
+func (t *Tracer) Read(after, last int64, began time.Time, _ time.Duration) {
+	t.read = batch{since(began), int(last - after)}
+}
 
 // Loaded implements notifier.Tracer.
 func (t *Tracer) Loaded(events int, began time.Time) { t.loaded = batch{since(began), events} }
@@ -166,6 +174,9 @@ func (t *Tracer) Trace(id, protocol string) wsroom.Trace {
 	}
 	return t.current.write(protocol)
 }
+
+// Replaying implements wsroom.Tracer: what somebody missed is not followed.
+func (t *Tracer) Replaying(string, string) wsroom.Trace { return nil }
 
 // Published implements notifier.Tracer.
 func (t *Tracer) Published(members int) {

@@ -69,9 +69,9 @@ func newTracer(t *testing.T, to sdktrace.SpanExporter) (*Tracer, *tally, *bytes.
 // tell is an event from pump to publication, to members of "ws"; the caller writes it to them.
 func tell(tracer *Tracer, seq int64, members int) *write {
 	now := time.Now()
-	event := notifier.Event{Cursor: notifier.Cursor{Epoch: 1, Seq: seq}, Account: "1", Appointment: "2", Name: "ended"}
-	tracer.Pumped(seq-1, seq, now)
-	tracer.Read(1, now)
+	event := notifier.Event{Cursor: notifier.Cursor{Epoch: 1, Seq: seq}, Kind: notifier.KindAppointment, Account: "1", Appointment: "2", Name: "ended"}
+	tracer.Pumped(seq-1, seq, true, now)
+	tracer.Read(0, 1, now, 0)
 	tracer.Loaded(1, now)
 	tracer.Publishing(event, time.Millisecond)
 	w, _ := tracer.Trace(event.Cursor.String(), "ws").(*write)

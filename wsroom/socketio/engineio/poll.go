@@ -51,6 +51,9 @@ func (p *poll) Wake() {
 	p.nudge()
 }
 
+// Transport is how wsroom.Connection names it.
+func (p *poll) Transport() string { return polling }
+
 // GiveUp implements wsroom.Receiver. What there is to give up is seen to in Ending, which follows.
 func (p *poll) GiveUp() {}
 

@@ -55,6 +55,7 @@ func (srv *Server) newSession(r *http.Request, admit func(*wsroom.Member, netip.
 	if err := admit(&s.member, wsroom.ClientAddr(r)); err != nil {
 		return nil, err
 	}
+	s.member.NoteUserAgent(r.UserAgent())
 	s.app = srv.open(s, r)
 	return s, nil
 }
@@ -157,11 +158,12 @@ func (s *Session) readLimit() int {
 	return s.limit()
 }
 
-// Expire ends the session at this instant.
-func (s *Session) Expire(at time.Time) {
+// Identify says whose the session is: it ends with its token.
+func (s *Session) Identify(who wsroom.Identity) {
+	s.member.Identify(who.Subject, who.ExpiresAt)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.due.ExpiresAt = at.UnixMilli()
+	s.due.ExpiresAt = who.ExpiresAt.UnixMilli()
 	s.rearm()
 }
 
@@ -270,7 +272,7 @@ func (s *Session) stop() {
 // report says once, at the edge, how a session ended. Of who never said whose it is only debug hears: anybody can open those, and a refusal has its own line.
 func (s *Session) report(transport string, code int, name string) {
 	attrs := []slog.Attr{slog.String("protocol", s.server.protocol.Name()), slog.String("transport", transport),
-		slog.String("remote_addr", s.RemoteAddr()), slog.Int("close_code", code), slog.String("code", name)}
+		slog.String("conn", s.member.ID()), slog.String("remote_addr", s.RemoteAddr()), slog.Int("close_code", code), slog.String("code", name)}
 	level := slog.LevelDebug
 	if account := s.member.Account(); account != "" {
 		level = slog.LevelInfo

@@ -23,6 +23,9 @@ socket.on("connect", () => {
 socket.on("connect_error", (err) => say("connect_error", { message: err.message, code: err.data?.code }));
 socket.on("disconnect", (reason) => say("disconnect", { reason }));
 socket.on("appointmnents.finished", (...args) => say("event", { data: args[0], transport: transport() }));
+for (const name of JSON.parse(options).hears ?? []) {
+  socket.on(name, (data) => say("heard", { id: name, message: JSON.stringify(data) }));
+}
 
 const commands = {
   cut: () => socket.io.engine.close(), // without a DISCONNECT packet

@@ -22,7 +22,8 @@ type Client struct {
 	lines *bufio.Scanner
 }
 
-// Seen is something that a client has seen: connect, connect_error, disconnect, event, settled, answer.
+// Seen is something that a client has seen: connect, connect_error, disconnect, event, settled, answer; or heard, an event
+// whose name (ID) is among its options' `hears`, with its data as JSON in Message.
 type Seen struct {
 	Kind, Code, Reason, Transport, ID, Message string
 	Recovered                                  bool

@@ -73,7 +73,7 @@ export async function openWindow(browser, url, { width = 1440, height = 900, pho
   return window;
 }
 
-/** The data of the events that a window has received. */
-export function eventsOf(window) {
-  return window.frames.filter((frame) => frame.type === "event").map((frame) => frame.data);
+/** The data of the events of a name that a window has received. */
+export function eventsOf(window, name = "appointmnents.finished") {
+  return window.frames.filter((frame) => frame.type === "event" && frame.event === name).map((frame) => frame.data);
 }

@@ -1,8 +1,8 @@
 // node modules.mjs URL
 //
-// Tests two of the page's modules alone, in the browser that runs them: the
-// list's rule (rows leave by events) and the connection's (cursor, tokens,
-// close codes), the latter on a WebSocket and a clock of the test's own.
+// Tests modules of the page alone, in the browser that runs them: the rules of
+// the list and of the doctors (they change by events), and the client, on a
+// WebSocket and a clock of the test's own.
 // Prints one line of JSON and ends with status 0 if everything held.
 
 import assert from "node:assert/strict";
@@ -27,37 +27,50 @@ async function testList(page) {
     const at = (ms) => new Date(ms).toISOString();
     window.row = (id, ms, code = "AGENDADO", startTime = "09:00") => ({ id, updatedAt: at(ms), startTime, status: { code } });
     window.ended = (id, ms) => ({ id, updatedAt: at(ms) });
+    window.event = (id, ms) => ({ id, updatedAt: at(ms), startTime: "09:00", status: { id: 2, name: "" }, procedures: [{ id: 1, name: "Consulta" }] });
     window.list = () => new WaitingList();
     window.ids = (l) => [...l.rows.keys()];
   });
-  await check("a snapshot adds and changes, and takes nothing away", page, () => {
+  await check("a whole snapshot is the truth, and says what went", page, () => {
     const l = list();
     l.take([row(1, 10), row(2, 10)], true);
-    l.take([row(2, 20, "CHECKIN"), row(3, 20)], false);
+    return [l.take([row(2, 20, "CHECKIN")], true), ids(l), l.rows.get(2).status.code];
+  }, [[1], [2], "CHECKIN"]);
+  await check("one between adds new bookings, and moves and takes nothing away", page, () => {
+    const l = list();
+    l.take([row(1, 10), row(2, 10)], true);
+    l.take([row(2, 20, "CHECKIN"), row(3, 20), row(4, 20, "CHECKIN")], false);
     return [ids(l), l.rows.get(2).status.code];
-  }, [[1, 2, 3], "CHECKIN"]);
-  await check("a whole snapshot takes away what it does not have, and says so", page, () => {
+  }, [[1, 2, 3], "AGENDADO"]);
+  await check("an event moves its row, or brings it", page, () => {
     const l = list();
-    l.take([row(1, 10), row(2, 10)], true);
-    return [l.take([row(2, 10)], true), ids(l)];
-  }, [[1], [2]]);
+    l.take([row(1, 10)], true);
+    l.change(event(1, 20), "CHECKIN", 5);
+    l.change(event(2, 20), "EM_ATENDIMENTO", 5);
+    return [l.in("CHECKIN").map(({ id }) => id), l.in("EM_ATENDIMENTO").map(({ id, procedures }) => [id, procedures])];
+  }, [[1], [[2, ["Consulta"]]]]);
+  await check("a snapshot that was asked for before an event does not take away what it brought", page, () => {
+    const l = list();
+    l.change(event(1, 20), "CHECKIN", 5);
+    return [l.take([], true, 4), ids(l), l.take([], true, 6), ids(l)];
+  }, [[], [1], [1], []]);
+  await check("one that has ended by now is left to its own event", page, () => {
+    const l = list();
+    l.take([row(1, 10, "CHECKIN")], true);
+    l.change(event(1, 20), "FINALIZADO", 5);
+    return l.rows.get(1).status.code;
+  }, "CHECKIN");
   await check("an event takes its row away, once", page, () => {
     const l = list();
     l.take([row(1, 10), row(2, 10)], true);
     return [l.end(ended(1, 30)).id, l.end(ended(1, 30)), ids(l)];
   }, [1, null, [2]]);
-  await check("a snapshot from before the event does not bring the row back", page, () => {
-    const l = list();
-    l.take([row(1, 10)], true);
-    l.end(ended(1, 30));
-    l.take([row(1, 10)], true);
-    l.take([row(1, 30, "EM_ATENDIMENTO")], false);
-    return ids(l);
-  }, []);
-  await check("nor where the event came first", page, () => {
+  await check("nothing from before its end brings a row back, whichever came first", page, () => {
     const l = list();
     l.end(ended(1, 30));
     l.take([row(1, 10)], true);
+    l.take([row(1, 30, "EM_ATENDIMENTO")], true);
+    l.change(event(1, 20), "CHECKIN", 5);
     return ids(l);
   }, []);
   await check("an appointment that was opened again comes back", page, () => {
@@ -73,10 +86,11 @@ async function testList(page) {
     l.take([row(1, 10)], false);
     return ids(l);
   }, []);
-  await check("an older snapshot does not undo a newer one", page, () => {
+  await check("an older snapshot or event does not undo a newer one", page, () => {
     const l = list();
     l.take([row(1, 20, "CHECKIN")], true);
-    l.take([row(1, 10, "AGENDADO")], false);
+    l.take([row(1, 10, "AGENDADO")], true);
+    l.change(event(1, 15), "EM_ATENDIMENTO", 5);
     return l.rows.get(1).status.code;
   }, "CHECKIN");
   await check("rows are by time, then by id", page, () => {
@@ -86,111 +100,92 @@ async function testList(page) {
   }, [9, 2, 3]);
 }
 
-/** Gives the page a link whose sockets do what the test says. */
-async function prepareLink(page) {
+async function testDoctors(page) {
+  await page.evaluate(async () => {
+    const { DoctorStates } = await import("/waiting.js");
+    window.doctor = (id, isBusy) => ({ id, name: `Dr. ${id}`, isBusy });
+    window.doctors = () => new DoctorStates();
+    window.busy = (d) => d.all.map(({ id, isBusy }) => [id, isBusy]);
+  });
+  await check("a doctor's state is the first snapshot's, then the events'", page, () => {
+    const d = doctors();
+    d.take([doctor(1, false), doctor(2, true)], true, 10);
+    d.hear({ id: 1, accountId: 1, isBusy: true }, 20);
+    d.take([doctor(1, false), doctor(2, false), doctor(3, true)], false, 30);
+    return busy(d);
+  }, [[1, true], [2, true], [3, true]]);
+  await check("a whole snapshot counts, but for what was heard since it was asked for", page, () => {
+    const d = doctors();
+    d.take([doctor(1, false), doctor(2, false)], true, 10);
+    d.hear({ id: 1, accountId: 1, isBusy: true }, 20);
+    d.hear({ id: 2, accountId: 1, isBusy: true }, 40);
+    d.take([doctor(1, false), doctor(2, false)], true, 30);
+    return busy(d);
+  }, [[1, false], [2, true]]);
+  await check("a doctor who is gone goes, and one who is unknown is left to the next look", page, () => {
+    const d = doctors();
+    d.take([doctor(1, false), doctor(2, false)], true, 10);
+    d.hear({ id: 1, accountId: 1, deletedAt: new Date(30).toISOString() }, 20);
+    d.hear({ id: 9, accountId: 1, isBusy: true }, 20);
+    return busy(d);
+  }, [[2, false]]);
+}
+
+/** Gives the page's client sockets that do what the test says. */
+async function prepareClient(page) {
   await page.clock.install();
   await page.clock.pauseAt(Date.now() + 60_000);
   await page.evaluate(async () => {
-    const { Link } = await import("/link.js");
-    window.settle = async () => { for (let i = 0; i < 10; i++) await Promise.resolve(); };
-    const sockets = [];
+    const { connect } = await import("/notifier-client.js");
+    window.settle = async () => { for (let i = 0; i < 20; i++) await Promise.resolve(); };
+    const made = [];
     window.WebSocket = class extends EventTarget {
-      static OPEN = 1;
       readyState = 1;
       sent = [];
       constructor(target, protocols) {
         super();
-        [this.path, this.query, this.protocols] = [target.pathname, target.search, protocols];
-        sockets.push(this);
+        Object.assign(this, { target: target.replace(location.host, "host"), protocols });
+        made.push(this);
       }
       send(text) { this.sent.push(JSON.parse(text)); }
+      close() {}
       get(frame) { this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(frame) })); }
       end(code) { this.dispatchEvent(new CloseEvent("close", { code })); }
     };
-    let links = 0; // each has a path, since those of earlier checks live on
-    window.newLink = (token) => {
-      const path = `/ws/${++links}`;
-      let tokens = 0;
-      const link = new Link(path, token ?? (async () => `t${++tokens}`));
-      const states = [];
-      link.addEventListener("state", ({ detail }) => states.push(detail.state));
-      link.start();
-      return { states, get made() { return sockets.filter((socket) => socket.path === path); } };
-    };
-    window.welcome = { type: "welcome", accountId: "1", cursor: "1-7", recovered: false, expiresAt: "2030-01-01T00:00:00Z" };
+    let tokens = 0;
+    window.made = made;
+    window.client = connect({ url: "/ws", token: async () => `t${++tokens}` });
+    await settle();
+    made[0].get({ type: "welcome", accountId: "1", cursor: "1-7", recovered: false, expiresAt: "2030-01-01T00:00:00Z" });
   });
 }
 
-async function testLink(page) {
-  await prepareLink(page);
-  await check("the token travels as a subprotocol, no cursor at first", page, async () => {
-    window.it = newLink();
+// What it does in time is tested in Node (wsroom/client/test); here, that a real window is what it takes it for.
+async function testClient(page) {
+  await prepareClient(page);
+  await check("the client finds its server from the page's own address", page, () =>
+    [made[0].target, made[0].protocols, client.status.state],
+  ["ws://host/ws", ["notifier.v1", "bearer.t1"], "online"]);
+  await check("a window whose network is back asks whether its link works", page, async () => {
+    dispatchEvent(new Event("online"));
     await settle();
-    it.made[0].get(welcome);
-    return [it.made[0].query, it.made[0].protocols, it.states];
-  }, ["", ["notifier.v1", "bearer.t1"], ["connecting", "online"]]);
-  for (const [name, frame, cursor] of [
-    ["the welcome's", null, "1-7"],
-    ["an event's id", { type: "event", id: "1-8", event: "appointmnents.finished", data: {} }, "1-8"],
-    ["a refreshed one", { type: "cursor", cursor: "1-99" }, "1-99"],
-  ]) {
-    await page.evaluate(async (got) => {
-      window.it = newLink();
-      await settle();
-      it.made[0].get(welcome);
-      if (got) it.made[0].get(got);
-      it.made[0].end(1012);
-    }, frame);
-    await page.clock.runFor(250);
-    await check(`it comes back with its cursor: ${name}`, page, async () => {
-      await settle();
-      return [it.made[1].query, it.made[1].protocols[1]];
-    }, [`?cursor=${cursor}`, "bearer.t2"]);
-  }
-  await check("it renews its token in place", page, async () => {
-    window.it = newLink();
+    return made[0].sent;
+  }, [{ type: "auth", token: "t2" }]);
+  await page.clock.runFor(5_000);
+  await check("and replaces it if nothing answers, with its cursor", page, async () => {
     await settle();
-    it.made[0].get(welcome);
-    it.made[0].get({ type: "expiring", expiresAt: "2030-01-01T00:00:00Z" });
+    return [made.length, made[1].target, made[1].protocols[1]];
+  }, [2, "ws://host/ws?cursor=1-7", "bearer.t3"]);
+  await check("a window that is looked at again does not wait", page, async () => {
+    made[1].end(1012);
+    const { state } = client.status;
+    document.dispatchEvent(new Event("visibilitychange"));
     await settle();
-    return [it.made.length, it.made[0].sent];
-  }, [1, [{ type: "auth", token: "t2" }]]);
-}
-
-async function testEndings(page) {
-  for (const [codes, within, sockets, state] of [
-    [[1001, 1006, 1012, 4401, 4408], 250, 2, "connecting"],
-    [[1013, 4429], 1_999, 1, "waiting"],
-    [[1013, 4429], 2_250, 2, "connecting"],
-    [[1008, 1009, 4403], 3_600_000, 1, "stopped"],
-  ]) {
-    for (const code of codes) {
-      await page.evaluate(async (end) => {
-        window.it = newLink();
-        await settle();
-        it.made[0].end(end);
-      }, code);
-      await page.clock.runFor(within);
-      const name = `${within} ms after ${code} it is ${state}`;
-      await check(name, page, async () => {
-        await settle();
-        return [it.made.length, it.states.at(-1)];
-      }, [sockets, state]);
-    }
-  }
-  await page.evaluate(async () => {
-    let asked = 0;
-    window.it = newLink(async () => {
-      if (++asked === 1) throw new Error("away");
-      return "t";
-    });
-    await settle();
-  });
-  await page.clock.runFor(250);
-  await check("without a token it asks again", page, async () => {
-    await settle();
-    return [it.made.length, it.states];
-  }, [1, ["connecting", "waiting", "connecting"]]);
+    return [state, made.length];
+  }, ["waiting", 3]);
+  await page.evaluate(() => made[2].end(4403));
+  await page.clock.runFor(3_600_000);
+  await check("who is refused stays away", page, () => [made.length, client.status.state], [3, "stopped"]);
 }
 
 async function main() {
@@ -200,8 +195,8 @@ async function main() {
     const { page, faults } = await openWindow(browser, `${url}?account=999`);
     await page.getByText("Não existe esta conta.").waitFor();
     await testList(page);
-    await testLink(page);
-    await testEndings(page);
+    await testDoctors(page);
+    await testClient(page);
     assert.deepEqual(faults, []);
     report.ok = true;
   } finally {

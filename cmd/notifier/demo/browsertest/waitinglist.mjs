@@ -66,9 +66,10 @@ async function finishInTwoWindows(one, two, other) {
   await check("the focus of the button that left stays in the list", async () => {
     assert.ok(await one.page.evaluate(() => document.activeElement.closest(".panel__list") !== null));
   });
-  await check("its doctor becomes free in both", async () => {
+  await check("its doctor becomes free in both, by an event", async () => {
     await doctorIs(one, doctor.id, false);
     await doctorIs(two, doctor.id, false);
+    assert.ok(eventsOf(two, "doctors.busy").some((data) => data.id === doctor.id && !data.isBusy));
   });
   await check("another account never hears of it", async () => {
     // Its own event, after the other's, shows that it was listening.
@@ -84,7 +85,10 @@ async function finishInTwoWindows(one, two, other) {
 }
 
 async function receiveAndStart(one, two) {
-  await check("a check-in and a start reach the other window, the doctor busy with it", async () => {
+  // The other window has notifier and nothing else.
+  two.cutoff = true;
+  await two.page.route("**/api/waiting*", (route) => route.abort());
+  await check("a check-in and a start reach the other window by events alone, the doctor busy with it", async () => {
     const arriving = await idOf(inGroup(one, "AGENDADO").first());
     await next(rowOf(one, arriving)).click();
     await two.page.locator(`[data-group="CHECKIN"] .row[data-id="${arriving}"]`).waitFor();
@@ -94,7 +98,12 @@ async function receiveAndStart(one, two) {
     await next(able).click();
     await two.page.locator(`[data-group="EM_ATENDIMENTO"] .row[data-id="${id}"]`).waitFor();
     await doctorIs(two, doctor.id, true);
+    for (const [name, of] of [["appointments.checkin", arriving], ["appointments.serving", id], ["doctors.busy", doctor.id]]) {
+      assert.ok(eventsOf(two, name).some((data) => data.id === of), `no ${name} came`);
+    }
   });
+  await two.page.unroute("**/api/waiting*");
+  two.cutoff = false;
   await check("cancelling asks twice and leaves both windows", async () => {
     const id = await idOf(inGroup(one, "AGENDADO").nth(1));
     const cancel = rowOf(one, id).locator('[data-part="cancel"]');
@@ -150,7 +159,7 @@ async function keepBusy(one, other) {
     const before = other.frames.length;
     await one.page.locator(".switch").click();
     await other.page.locator("#busy:checked").waitFor({ state: "attached" });
-    for (const end = Date.now() + 30_000; eventsOf({ frames: other.frames.slice(before) }).length < 2;) {
+    for (const end = Date.now() + 30_000; other.frames.slice(before).filter(({ type }) => type === "event").length < 3;) {
       if (Date.now() > end) throw new Error("no events of the account in 30 s");
       await other.page.waitForTimeout(50);
     }

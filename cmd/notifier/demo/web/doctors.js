@@ -10,6 +10,11 @@ export class Doctors {
   }
 
   show(doctors, serving) {
+    for (const [id, item] of this.#items) {
+      if (doctors.some((doctor) => doctor.id === id)) continue;
+      item.remove();
+      this.#items.delete(id);
+    }
     for (const doctor of doctors) {
       let item = this.#items.get(doctor.id);
       if (!item) {

@@ -3,16 +3,22 @@ import { local } from "./clock.js";
 import { Doctors } from "./doctors.js";
 import { fromTemplate, inMilliseconds, part, setText } from "./element.js";
 import { Latency, nextFrame } from "./latency.js";
-import { Link } from "./link.js";
+import { connect } from "./notifier-client.js";
 import { Rows } from "./rows.js";
-import { WaitingList } from "./waiting.js";
+import { DoctorStates, WaitingList } from "./waiting.js";
 
-// The rest of the list's changes are not pushed by notifier (yet): a light
-// look now and then finds them.
+// A look now and then finds what is no event: new bookings, the day's totals,
+// the switch.
 const LOOK_EVERY = 2_500;
 const LOOK_EVERY_HIDDEN = 20_000;
-const LOOK_PAUSE = 150; // between two looks, however many events come
 const BANNER_FOR = 5_000;
+
+const DELAYS = { firstDelay: 250, longestDelay: 5_000 }; // a demo's windows are few
+const STOPPED = {
+  4403: "O notifier recusou esta janela. Abra a página pelo endereço da clínica.",
+  1008: "O notifier encerrou a conexão por uma mensagem inesperada.",
+  1009: "O notifier encerrou a conexão por uma mensagem grande demais.",
+};
 
 /**
  * One account: its list, its doctors and its connection. Dispatches "looked"
@@ -25,11 +31,13 @@ export class Panel extends EventTarget {
   #account;
   #codes; // of statuses, by their id in the event's data
   #clock;
-  #link;
+  #client = null;
+  #path;
   #list = new WaitingList();
+  #states = new DoctorStates();
   #rows;
   #doctors;
-  #answer = null; // the latest from the API: doctors and totals
+  #totals = null; // of the day; null before the first answer
   #looking = false;
   #again = null; // a look asked for while one is under way: {whole}
   #welcomedAt = null; // by this window's clock
@@ -44,14 +52,14 @@ export class Panel extends EventTarget {
     this.#clock = clock;
     this.#doctors = new Doctors(part(this.element, "doctors"));
     this.#rows = new Rows(this.element, (id, status) => this.#ask(id, status));
-    this.#link = new Link(clinic.webSocketPath, () => getToken(account.id));
+    this.#path = clinic.webSocketPath;
     this.#label();
-    this.#listen();
   }
 
   start() {
-    this.#link.start();
-    this.#look(true);
+    this.#client = connect({ url: this.#path, token: () => getToken(this.#account.id), ...DELAYS });
+    this.#listen();
+    this.#look(true); // the stream may be away
     const tick = () => {
       this.#look(false);
       setTimeout(tick, document.hidden ? LOOK_EVERY_HIDDEN : LOOK_EVERY);
@@ -74,21 +82,28 @@ export class Panel extends EventTarget {
   }
 
   #listen() {
-    this.#link.addEventListener("state", ({ detail }) => this.#showState(detail));
-    this.#link.addEventListener("welcome", ({ detail }) => this.#welcome(detail));
-    this.#link.addEventListener("event", ({ detail }) => {
-      if (detail.event === "appointmnents.finished") this.#end(detail.data);
+    this.#client.on("status", (status) => this.#showState(status));
+    this.#client.on("refetch", () => this.#look(true));
+    this.#client.on("appointmnents.finished", (data) => this.#end(data));
+    this.#client.on("appointments.checkin", (data) => this.#change(data));
+    this.#client.on("appointments.serving", (data) => this.#change(data));
+    this.#client.on("doctors.busy", (data) => {
+      this.#states.hear(data, local());
+      this.#render();
     });
-    part(this.element, "retry").addEventListener("click", () => this.#link.start());
+    part(this.element, "retry").addEventListener("click", () => this.#client.reconnect());
     part(this.element, "about").addEventListener("click", () => this.dispatchEvent(new Event("about")));
   }
 
-  // Without recovery the stream starts now, and what ended before is only
-  // known to the clinic: its answer is then the whole truth.
-  #welcome(frame) {
-    this.#welcomedAt = local();
-    this.#caughtUp = frame.recovered ? 0 : null;
-    this.#look(!frame.recovered);
+  #change(data) {
+    const received = local();
+    if (data.status === undefined) {
+      this.#end(data); // gone
+      return;
+    }
+    this.#list.change(data, this.#codes.get(data.status.id), received);
+    this.#render();
+    this.#measure(Date.parse(data.updatedAt), received);
   }
 
   #end(data) {
@@ -100,11 +115,11 @@ export class Panel extends EventTarget {
         code: this.#codes.get(data.status?.id) ?? "CANCELADO",
         name: data.status?.name ?? "Encerrado",
       };
+      if (status.code === "FINALIZADO" && this.#totals !== null) this.#totals.finished++; // until the next look
       this.#rows.leave(row.id, status, this.#measure(commit, received));
       this.dispatchEvent(new CustomEvent("ended", { detail: { name: row.patient.name, status: status.name } }));
     }
     this.#render();
-    this.#look(false);
   }
 
   /** Resolves with the time from COMMIT to screen, or null where none can be told. */
@@ -134,48 +149,52 @@ export class Panel extends EventTarget {
     } catch (error) {
       this.dispatchEvent(new CustomEvent("failed", { detail: error.message }));
       return false;
-    } finally {
-      this.#look(false);
     }
     return true;
   }
 
-  /** Asks the clinic; whole says that rows it does not list are gone. */
+  /** Asks the clinic; whole says that its answer is the truth where the stream begins. */
   async #look(whole) {
     if (this.#looking) {
       this.#again = { whole: whole || (this.#again?.whole ?? false) };
       return;
     }
     this.#looking = true;
+    const asked = local();
     try {
-      this.#answer = await getWaiting(this.#account.id);
-      for (const id of this.#list.take(this.#answer.appointments, whole)) this.#rows.drop(id);
+      const answer = await getWaiting(this.#account.id);
+      for (const id of this.#list.take(answer.appointments, whole, asked)) this.#rows.drop(id);
+      this.#states.take(answer.doctors, whole, asked);
+      this.#totals = answer.totals;
       this.#render();
-      this.dispatchEvent(new CustomEvent("looked", { detail: this.#answer }));
+      this.dispatchEvent(new CustomEvent("looked", { detail: answer }));
     } catch {
       if (whole) this.#again = { whole }; // the truth is still owed
+      await pause(1_000);
     }
-    setTimeout(() => {
-      this.#looking = false;
-      const again = this.#again;
-      this.#again = null;
-      if (again) this.#look(again.whole);
-    }, this.#again?.whole ? 1_000 : LOOK_PAUSE);
+    this.#looking = false;
+    const again = this.#again;
+    this.#again = null;
+    if (again) this.#look(again.whole);
   }
 
   #render() {
-    if (this.#answer === null) return;
-    const { doctors, totals } = this.#answer;
+    if (this.#totals === null) return;
+    const doctors = this.#states.all;
     const serving = this.#list.in("EM_ATENDIMENTO");
     this.#doctors.show(doctors, serving);
     this.#rows.show(this.#list, doctors);
     const free = doctors.filter((doctor) => !doctor.isBusy).length;
     setText(part(this.element, "doctors-title"), `Médicos · ${free} de ${doctors.length} livres`);
     const waiting = this.#list.in("CHECKIN").length;
-    setText(part(this.element, "sum"), `${waiting} esperando · ${totals.finished} atendidos hoje`);
+    setText(part(this.element, "sum"), `${waiting} esperando · ${this.#totals.finished} atendidos hoje`);
   }
 
-  #showState({ state, reason }) {
+  #showState({ state, code, recovered }) {
+    if (state === "online") {
+      this.#welcomedAt = local();
+      this.#caughtUp = recovered ? 0 : null;
+    }
     const pill = part(this.element, "state");
     const before = pill.dataset.state;
     const lost = this.#welcomedAt !== null && state !== "online" && state !== "stopped";
@@ -183,7 +202,7 @@ export class Panel extends EventTarget {
     const words = { connecting: "conectando…", online: "conectado", waiting: "conectando…", stopped: "desligado" };
     setText(part(this.element, "state-text"), lost ? "reconectando…" : words[state]);
     part(this.element, "retry").hidden = state !== "stopped";
-    if (state === "stopped") this.#banner(reason, "stopped");
+    if (state === "stopped") this.#banner(STOPPED[code] ?? "O notifier encerrou a conexão.", "stopped");
     else if (lost || state === "waiting") this.#banner("Sem os avisos por enquanto: a lista pode estar atrasada.", "lost");
     else if (state === "online" && before === "lost") this.#banner("Conexão de volta.", "back");
     else if (state === "online") part(this.element, "banner").hidden = true;
@@ -205,6 +224,10 @@ export class Panel extends EventTarget {
     setText(part(this.element, "count"), count === 1 ? "1 aviso" : `${count.toLocaleString("pt-BR")} avisos`);
     this.latency.draw(part(this.element, "bars"));
   }
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Opens a link as a window of its own, so that several can lie side by side; a tab where that is refused. */

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func newKickCommand() *cobra.Command {
+	var q kickQuestion
+	cmd := &cobra.Command{
+		Use:   "kick",
+		Short: "Closes connections, at all daemons",
+		Long: `kick closes the connections of an account, of a subject, or one, at all daemons on the
+database, as a restart does: what waits for them goes out, they end with 1012 (Socket.IO:
+"transport close"), their clients come back by themselves with their cursor, and lose nothing.
+
+It takes no rights away. Who has a good token comes back: to keep somebody out, have your
+application sign no more tokens for him; a connection ends with its token.`,
+		Example: `  notifier kick --conn k3f9a2xy.1042
+  notifier kick --account 1
+  notifier kick --subject 7`,
+		Args: noArguments,
+	}
+	return newAdminCommand(cmd, func(s *settings) {
+		s.text(&q.Account, "account", "", "all connections of this account")
+		s.text(&q.Subject, "subject", "", "all whose token has this subject (sub)")
+		s.text(&q.Conn, "conn", "", "this one, as conns and the log name it")
+	}, func(ctx context.Context, c *adminClient, _ []string, out io.Writer) error {
+		if q.by() == "" {
+			return &usageError{"kick wants one of --account, --subject and --conn; see: notifier kick --help"}
+		}
+		var report kickReport
+		if err := c.post(ctx, "/api/kick", q, &report); err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(out, report)
+		}
+		return report.print(out)
+	})
+}
+
+// print writes a line for each daemon that has closed something, or could not be asked, and the sum.
+func (r kickReport) print(out io.Writer) error {
+	for _, d := range r.Daemons {
+		if d.Closed > 0 {
+			fmt.Fprintf(out, "daemon %s: %d closed\n", printable(d.Daemon, 40), d.Closed)
+		}
+		d.printError(out)
+	}
+	printAlone(out, r.Alone)
+	text := "Nobody is connected who fits."
+	if r.Closed > 0 {
+		text = counted(r.Closed, "connection") + " closed. Clients come back with their cursor."
+	}
+	_, err := fmt.Fprintln(out, text)
+	return err
+}

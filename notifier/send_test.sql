@@ -1,0 +1,1 @@
+SELECT notifier.send_test($1, $2)

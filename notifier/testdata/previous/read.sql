@@ -1,0 +1,7 @@
+-- The events after a position, in their order.
+SELECT e.seq, e.epoch, coalesce(e.account_id::text, ''), e.appointment_id::text,
+       to_json(e.account_id)::text, to_json(e.appointment_id)::text, e.event, e.changed_at
+FROM notifier.event AS e
+WHERE e.seq > $1
+ORDER BY e.seq
+LIMIT $2
