@@ -17,7 +17,7 @@ const differences = (a, b, path) => {
 
 const follow = (name, url, token) => {
   const socket = io(url, { auth: { token } });
-  socket.on("connect", () => console.log(name, "connected"));
+  socket.on("connect", () => console.log(`connected to ${name}`));
   socket.on("connect_error", (err) => console.log(name, err.message));
   socket.on("appointmnents.finished", (appointment) => {
     told[name].set(appointment.id, appointment);

@@ -68,6 +68,10 @@ func TestAVisitWithEveryRoute(t *testing.T) {
 		}
 	}
 	d.rooms.awaitSettled(t, 5) // and logged
+	d.metrics.await(t, "bell_ok", 3)
+	if bells := d.metrics.count("bell_ok"); bells != 3 {
+		t.Errorf("%d bells, want one for each of the clinic's three transactions and none for the release", bells)
+	}
 	if lines := d.lines.with("event_published"); !strings.Contains(lines[4], "doctor=1 members=1") {
 		t.Errorf("the log says %s", lines[4])
 	}

@@ -125,33 +125,11 @@ func (w *writers) await(t *testing.T, more int64) {
 func TestAnUpgradeWithALoadedOutboxLosesNothing(t *testing.T) {
 	t.Parallel()
 	c := furnish(t, pgtest.Previous(t))
-	c.occupy(1)
-	guard := c.book(1, serving)
-	for account := range 3 {
-		c.bookAll(1+account, booked, 100)
-	}
-	c.exec(`UPDATE appointments SET "statusId" = 5 WHERE id % 2 = 0 AND "statusId" = 1`) // 150, those of doctor 1 wait
-	c.db.Exec(pgtest.Runtime, `SELECT notifier.pump(100)`)                               // and 50 stay in staging
-	epoch := pgtest.Get[int64](c.db, `SELECT epoch FROM notifier.head`)
-	clients := []string{Cursor{epoch, 0}.String(), Cursor{epoch, 40}.String(), Cursor{epoch, 100}.String()}
-	c.exec(`UPDATE appointments SET "statusId" = 6 WHERE id % 2 = 1 AND "statusId" = 1`) // as many more
-
+	guard, clients := c.loadOutbox()
 	writers := c.keepWriting(t)
 	writers.await(t, 10)
 	previous := c.servePrevious(t)
-	commit := c.begin(`INSERT INTO appointments (date, "startTime", "endTime", "accountId", "doctorId", "patientId", "statusId")
-		VALUES (now(), '', '', 2, 2, 2, 6)`) // it holds staging against the migration
-	committed := make(chan struct{})
-	go func() {
-		defer close(committed)
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for goal := writers.ended.Load() + 30; writers.ended.Load() < goal && !t.Failed(); <-tick.C {
-		}
-		commit()
-	}()
-	c.db.Upgrade()
-	<-committed
+	c.upgradeBeside(t, writers)
 	writers.await(t, 10)
 	if _, err := c.db.Connect(pgtest.Runtime).Exec(t.Context(), `SELECT notifier.send_test('1', 'm')`); sqlState(err) != "55000" {
 		t.Errorf("a test is sent beside the previous release's daemon: %v", err)
@@ -187,6 +165,40 @@ func TestAnUpgradeWithALoadedOutboxLosesNothing(t *testing.T) {
 	c.occupy(1)
 	c.db.Exec(pgtest.Runtime, `SELECT notifier.send_test('1', 'm')`)
 	d.rooms.awaitSettled(t, end+2)
+}
+
+// loadOutbox leaves events, staged rows and releases that wait, for an appointment that is being served. It returns that, and clients' cursors.
+func (c *clinic) loadOutbox() (guard int, clients []string) {
+	c.t.Helper()
+	c.occupy(1)
+	guard = c.book(1, serving)
+	for account := range 3 {
+		c.bookAll(1+account, booked, 100)
+	}
+	c.exec(`UPDATE appointments SET "statusId" = 5 WHERE id % 2 = 0 AND "statusId" = 1`) // 150, those of doctor 1 wait
+	c.db.Exec(pgtest.Runtime, `SELECT notifier.pump(100)`)                               // and 50 stay in staging
+	epoch := pgtest.Get[int64](c.db, `SELECT epoch FROM notifier.head`)
+	clients = []string{Cursor{epoch, 0}.String(), Cursor{epoch, 40}.String(), Cursor{epoch, 100}.String()}
+	c.exec(`UPDATE appointments SET "statusId" = 6 WHERE id % 2 = 1 AND "statusId" = 1`) // as many more
+	return guard, clients
+}
+
+// upgradeBeside upgrades beside writers, one of whom holds staging against the migration until the others have gone on for a while.
+func (c *clinic) upgradeBeside(t *testing.T, writers *writers) {
+	t.Helper()
+	commit := c.begin(`INSERT INTO appointments (date, "startTime", "endTime", "accountId", "doctorId", "patientId", "statusId")
+		VALUES (now(), '', '', 2, 2, 2, 6)`) // it holds staging against the migration
+	committed := make(chan struct{})
+	go func() {
+		defer close(committed)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for goal := writers.ended.Load() + 30; writers.ended.Load() < goal && !t.Failed(); <-tick.C {
+		}
+		commit()
+	}()
+	c.db.Upgrade()
+	<-committed
 }
 
 func upTo(first, last int64) []int64 {

@@ -23,7 +23,8 @@ func (s *session) report(ended *Ending, readErr error) {
 	s.mu.Lock()
 	cause := s.cause
 	s.mu.Unlock()
-	attrs := []slog.Attr{slog.String("conn", s.member.ID()), slog.String("remote_addr", AddrString(s.member.from)), slog.Int("close_code", code), slog.String("code", name)}
+	attrs := []slog.Attr{slog.String("conn", s.member.ID()), slog.String("remote_addr", AddrString(s.member.from)),
+		slog.Int("close_code", code), slog.String("code", name)}
 	if s.member.hub != nil {
 		if account := s.member.Account(); account != "" {
 			attrs = append(attrs, slog.String("account", account))

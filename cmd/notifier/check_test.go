@@ -359,8 +359,8 @@ func TestCheckRefusesAWrongCommandLine(t *testing.T) {
 
 func TestCheckHasTheSameCodesInEveryOrder(t *testing.T) {
 	want := []string{"connect", "pooler", "direct_url", "server_version", "recovery", "schema", "privileges", "clinic_tables", "role", "role_settings",
-		"owner_role", "triggers", "doctors_trigger", "functions", "statuses", "view", "indexes", "view_plan", "backlog", "releases", "vacuum", "notify_queue", "two_phase",
-		"connections", "durability", "clock", "view_row", "listen", "jwt_secret", "jwks"}
+		"owner_role", "triggers", "doctors_trigger", "functions", "statuses", "view", "indexes", "view_plan", "backlog", "releases", "vacuum", "notify_queue",
+		"two_phase", "connections", "durability", "clock", "view_row", "listen", "jwt_secret", "jwks"}
 	_, text, _ := runLine(t, "check", "--database-url", "postgres://a@127.0.0.1:1/c?sslmode=disable")
 	var codes []string
 	for line := range strings.Lines(text) {

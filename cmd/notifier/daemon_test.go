@@ -38,7 +38,7 @@ func TestWhoAsksAndDoesNotReadIsCut(t *testing.T) {
 		listener := &pipeListener{conns: make(chan net.Conn, 1)}
 		listener.conns <- conn
 		served := make(chan error, 1)
-		go func() { served <- server.Serve(listener) }()
+		go func() { served <- server.Serve(listener) }() // http.ErrServerClosed
 
 		began := time.Now()
 		written, err := io.Copy(client, strings.NewReader(strings.Repeat("GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 1000)))

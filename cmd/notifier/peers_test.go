@@ -25,7 +25,7 @@ type list struct {
 }
 
 // Run implements roster, as the others do.
-func (l *list) Run(ctx context.Context) error {
+func (l listed) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }

@@ -49,7 +49,8 @@ func TestRoutesAreToldAndChanged(t *testing.T) {
 	}
 
 	var routes sql.Routes
-	if err := json.Unmarshal([]byte(run(exitOK, "list", "--json", "--database-url", runtime)), &routes); err != nil || len(routes.Statuses) != 6 || routes.Doctors != nil {
+	err := json.Unmarshal([]byte(run(exitOK, "list", "--json", "--database-url", runtime)), &routes)
+	if err != nil || len(routes.Statuses) != 6 || routes.Doctors != nil {
 		t.Errorf("as JSON, by the daemon's role: %+v, %v", routes, err)
 	}
 	for _, args := range []string{"add EM_ATENDIMENTO x", "add --doctors", "remove FINALIZADO"} {

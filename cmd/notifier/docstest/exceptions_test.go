@@ -9,6 +9,8 @@ var wordsOfOthers = map[string]string{
 	"ignore_startup_parameters": "PgBouncer",
 	"query_wait_timeout":        "PgBouncer",
 	"tcp_user_timeout":          "libpq",
+	"pg_dump":                   "PostgreSQL",
+	"pg_dumpall":                "PostgreSQL",
 }
 
 var variablesOfOthers = map[string]string{"NOTIFIER_FLAG": "stands for any, in CONTRIBUTING.md"}

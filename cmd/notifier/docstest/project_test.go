@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"notifier/sql/pgtest"
@@ -30,7 +31,22 @@ var (
 	testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz|Example)\w+)\(`)
 )
 
+// theProject is read by the first test that needs it; nobody changes it.
+var theProject struct {
+	once sync.Once
+	*project
+}
+
 func readProject(t testing.TB) *project {
+	t.Helper()
+	theProject.once.Do(func() { theProject.project = newProject(t) })
+	if theProject.project == nil {
+		t.Fatal("the project could not be read")
+	}
+	return theProject.project
+}
+
+func newProject(t testing.TB) *project {
 	t.Helper()
 	p := &project{
 		commands: readCommands(t, binary(t)), metrics: map[string]string{}, endings: map[string][]string{}, targets: map[string]bool{},

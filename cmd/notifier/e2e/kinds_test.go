@@ -48,7 +48,8 @@ func TestEventsOfEveryKindAreDeliveredAndRecovered(t *testing.T) {
 	if got := stock.Next("connect"); !got.Recovered {
 		t.Error("not recovered")
 	}
-	missed := []string{`appointments.serving {"id":2,`, `doctors.busy {"id":1,"accountId":1,"isBusy":true}`, `notifier.test {"test":true,"marker":"três","accountId":1,`}
+	missed := []string{`appointments.serving {"id":2,`, `doctors.busy {"id":1,"accountId":1,"isBusy":true}`,
+		`notifier.test {"test":true,"marker":"três","accountId":1,`}
 	wantHeard(t, stock, missed...)
 	back, welcomed := join(t, again.addr, "1", "?cursor="+welcome.Cursor)
 	if !welcomed.Recovered {

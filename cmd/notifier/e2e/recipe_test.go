@@ -30,7 +30,7 @@ func TestTheComparisonOfTheRecipesFindsWhatDiffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	compare, lines := startComparison(t, nest, strings.TrimSpace(url), "account-1", "http://"+p.addr, token(t, "1"))
-	if got := lines.next(2); !strings.Contains(got, "gateway connected") || !strings.Contains(got, "notifier connected") {
+	if got := lines.next(2); !strings.Contains(got, "connected to gateway") || !strings.Contains(got, "connected to notifier") {
 		t.Fatalf("the comparison begins with %q", got)
 	}
 	for id := 1; id <= 3; id++ {

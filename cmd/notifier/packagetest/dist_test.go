@@ -18,7 +18,13 @@ import (
 	"notifier/sql/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	status := pgtest.Tests{M: m}.Run()
+	for _, built := range releases {
+		_ = os.RemoveAll(built.dir) // a temporary folder, which hurts nobody
+	}
+	os.Exit(status)
+}
 
 const root = "../../.."
 
@@ -47,6 +53,9 @@ func dist(t testing.TB, version string) string {
 	t.Helper()
 	built := releases[version]
 	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "notifier-dist-"); built.err != nil { //nolint:usetesting // for all tests
+			return
+		}
 		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "deploy/dist", built.dir)
 		cmd.Dir, cmd.Env = root, append(os.Environ(), "VERSION="+version)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -59,17 +68,12 @@ func dist(t testing.TB, version string) string {
 	return built.dir
 }
 
-var releases = map[string]*release{older: newRelease(older), newer: newRelease(newer)}
+var releases = map[string]*release{older: {}, newer: {}}
 
 type release struct {
 	once sync.Once
 	dir  string
 	err  error
-}
-
-// newRelease uses a folder that is there from one run to the next, and holds nothing that a run would trust.
-func newRelease(version string) *release {
-	return &release{dir: filepath.Join(os.TempDir(), "notifier-packagetest", version)}
 }
 
 func TestTheSumsAreThoseOfAllFiles(t *testing.T) {
