@@ -95,7 +95,9 @@ func (c *client) reopen(ctx context.Context, auth handshake, cursor string) {
 		return
 	}
 	sink := &continuation{replay: replay{client: c, done: ctx.Done()}}
-	missed := wsroom.Replay{Log: h.log, Member: c.session.Member(), Metrics: wsroom.NoMetrics{}, Account: who.Account, Cursor: cursor, Position: position, At: at}
+	missed := wsroom.Replay{
+		Log: h.log, Member: c.session.Member(), Metrics: wsroom.NoMetrics{}, Account: who.Account, Cursor: cursor, Position: position, At: at,
+	}
 	replayed, reason, err := missed.Run(ctx, sink)
 	switch {
 	case reason == nil:
