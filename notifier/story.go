@@ -67,10 +67,10 @@ func ReadStory(ctx context.Context, pool *pgxpool.Pool, appointment string) (Sto
 // TestEvent is the name of test events: notifier.capture_test() gives it to them.
 const TestEvent = "notifier.test"
 
-// TestRefused is why no test event was written: a text for whoever wants one.
-type TestRefused struct{ Reason string }
+// TestRefusedError is why no test event was written: a text for whoever wants one.
+type TestRefusedError struct{ Reason string }
 
-func (e TestRefused) Error() string { return e.Reason }
+func (e TestRefusedError) Error() string { return e.Reason }
 
 // SendTest writes a test event for an account, and returns when it is committed. It is found by its marker.
 func SendTest(ctx context.Context, pool *pgxpool.Pool, account, marker string) error {
@@ -84,11 +84,11 @@ func SendTest(ctx context.Context, pool *pgxpool.Pool, account, marker string) e
 		return nil
 	case !errors.As(err, &refused):
 	case refused.Code == "55000": // of send_test itself
-		return TestRefused{refused.Message}
+		return TestRefusedError{refused.Message}
 	case refused.Code[:2] == "22": // the account's text does not fit the type of the clinic's column
-		return TestRefused{"the clinic's accounts have other ids: this is none"}
+		return TestRefusedError{"the clinic's accounts have other ids: this is none"}
 	case IsNotMigrated(err):
-		return TestRefused{"the database has no test events yet: notifier migrate up"}
+		return TestRefusedError{"the database has no test events yet: notifier migrate up"}
 	}
 	return fmt.Errorf("send test: %w", conceal(err))
 }

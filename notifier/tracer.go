@@ -4,7 +4,7 @@ import "time"
 
 // Tracer is told how events come from their rows to the rooms: each step when it is over, with when it began. All but
 // Released is called by the feed's goroutine, for a batch in this order: Pumped, Read, Loaded, and then for each event
-// that somebody here waits for Publishing and Published. Implementations must not block.
+// that somebody here waits for Publishing and Published; at last Settled. Implementations must not block.
 type Tracer interface {
 	// Began: the feed's place is seq: it reads what comes after. Once, before everything else.
 	Began(seq int64)

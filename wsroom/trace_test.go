@@ -1,6 +1,8 @@
 package wsroom_test
 
 import (
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -9,10 +11,12 @@ import (
 	"notifier/wsroom/internal/roomtest"
 )
 
-// follower is a Tracer of all events, and of none whose id it does not want.
+// follower is a Tracer of all events, and of none whose id it does not want. Replays it follows when it has somewhere to note them down.
 type follower struct {
 	written, dropped atomic.Int64
 	unwanted         string
+	evicted          []string
+	replays          *replays
 }
 
 func (f *follower) Trace(id, protocol string) wsroom.Trace {
@@ -21,10 +25,32 @@ func (f *follower) Trace(id, protocol string) wsroom.Trace {
 	}
 	return f
 }
-func (f *follower) Replaying(string, string) wsroom.Trace { return nil }
-func (f *follower) Written(time.Time)                     { f.written.Add(1) }
-func (f *follower) Evicted(string)                        {}
-func (f *follower) Dropped()                              { f.dropped.Add(1) }
+func (f *follower) Replaying(id, conn string) wsroom.Trace {
+	if f.replays == nil {
+		return nil
+	}
+	return &replayed{follower: f, what: id + " to " + conn}
+}
+func (f *follower) Written(time.Time)   { f.written.Add(1) }
+func (f *follower) Evicted(conn string) { f.evicted = append(f.evicted, conn) }
+func (f *follower) Dropped()            { f.dropped.Add(1) }
+
+// replays are those that were written.
+type replays struct {
+	mu      sync.Mutex
+	written []string
+}
+
+type replayed struct {
+	*follower
+	what string
+}
+
+func (r *replayed) Written(time.Time) {
+	r.replays.mu.Lock()
+	defer r.replays.mu.Unlock()
+	r.replays.written = append(r.replays.written, r.what)
+}
 
 func (f *follower) want(t *testing.T, written, dropped int64) {
 	t.Helper()
@@ -72,6 +98,27 @@ func TestAnEvictedMemberIsDroppedOnceForEachEvent(t *testing.T) {
 		t.Errorf("the event that evicts was counted for %d", n)
 	}
 	f.want(t, 0, 2)
+	publish(h, "1", 104)
+	if !slices.Equal(f.evicted, []string{s.ID()}) {
+		t.Errorf("evicted: %v, want %s once", f.evicted, s.ID())
+	}
+}
+
+func TestATraceIsToldToWhomAnEventWasReplayed(t *testing.T) {
+	f := &follower{replays: &replays{}}
+	s := listen(t, func(hub *wsroom.HubConfig, _ *wsroom.HandlerConfig) { hub.Name, hub.Tracer = "d", f })
+	for range 3 {
+		s.Publish("1", `{}`)
+	}
+	c := s.connect("?cursor=1-101", "Authorization: Bearer 1")
+	c.want("welcome")
+	c.wantEvents(102, 103)
+	_ = c.conn.CloseNow()
+	s.Drain(t)
+	f.want(t, 0, 0)
+	if got, want := f.replays.written, []string{"1-102 to d.1", "1-103 to d.1"}; !slices.Equal(got, want) {
+		t.Errorf("replayed %v, want %v", got, want)
+	}
 }
 
 func TestATraceIsToldOfTheSocketsThatTookIt(t *testing.T) {

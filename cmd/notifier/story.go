@@ -80,7 +80,7 @@ func (d *daemon) serveTrace(w http.ResponseWriter, r *http.Request) {
 
 // cannotAsk is for a database that does not answer. The cause is for the log.
 func (d *daemon) cannotAsk(w http.ResponseWriter, r *http.Request, err error) {
-	var refused notifier.TestRefused
+	var refused notifier.TestRefusedError
 	if errors.As(err, &refused) {
 		http.Error(w, refused.Reason, http.StatusUnprocessableEntity)
 		return

@@ -33,7 +33,7 @@ by its admin address, which asks the others.`,
 		if c.JSON {
 			err = printJSON(out, report)
 		} else {
-			err = report.print(out)
+			report.print(out)
 		}
 		if err == nil && len(report.Events) == 0 && report.Waiting == 0 {
 			return fmt.Errorf("no event of appointment %s is in the log", printable(args[0], 60))

@@ -17,10 +17,11 @@ type storyPrinter struct {
 }
 
 // print writes the stories for a person.
-func (r traceReport) print(out io.Writer) error {
+func (r traceReport) print(out io.Writer) {
 	if len(r.Events) == 0 {
 		fmt.Fprintf(out, "No event of appointment %s is in the log. Events stay for the retention (24 h unless --retention says otherwise);\n"+
-			"only statuses that have a route raise one (notifier routes list); notifier check looks whether the trigger is in order.\n", printable(r.Appointment, 60))
+			"only statuses that have a route raise one (notifier routes list); notifier check looks whether the trigger is in order.\n",
+			printable(r.Appointment, 60))
 	}
 	for i, e := range r.Events {
 		if i > 0 {
@@ -36,7 +37,6 @@ func (r traceReport) print(out io.Writer) error {
 		d.printError(out)
 	}
 	printAlone(out, r.Alone)
-	return nil
 }
 
 func (p storyPrinter) event(e traceEvent) {
@@ -100,7 +100,11 @@ func (p storyPrinter) doctor(e traceEvent) {
 	case doctor == nil:
 		p.line("", "asks for no release of a doctor")
 	case doctor.Outcome != "":
-		p.at(doctor.SettledAt, outcomes[doctor.Outcome]+e.by(func(f ledger.Facts) bool { return f.ReleasedAt != nil }))
+		settled := e.by(func(f ledger.Facts) bool { return f.ReleasedAt != nil })
+		if settled != "" && doctor.Outcome != "released" {
+			settled = ", found" + settled
+		}
+		p.at(doctor.SettledAt, outcomes[doctor.Outcome]+settled)
 	case doctor.Waits == "guarded":
 		p.line("", "the doctor is kept busy: one of his appointments is being served ("+doctor.tried()+")")
 	case doctor.Waits != "":

@@ -158,7 +158,9 @@ func TestTraceTellsTheTruth(t *testing.T) {
 			}
 		}
 		text := one.ask("trace", "1")
-		for _, part := range []string{"CHECKIN → FINALIZADO", "numbered by ", "the doctor was released by ", "published to 2 connections", "written to 2", "daemon " + names[1]} {
+		for _, part := range []string{
+			"CHECKIN → FINALIZADO", "numbered by ", "the doctor was released by ", "published to 2 connections", "written to 2", "daemon " + names[1],
+		} {
 			if !strings.Contains(text, part) {
 				t.Errorf("it does not say %q:\n%s", part, text)
 			}
@@ -197,7 +199,8 @@ func TestTraceTellsTheTruth(t *testing.T) {
 		if f := seen.Events[0].of(names[1]); f.Daemon != "" || len(seen.Events[0].Daemons) != 2 {
 			t.Errorf("a dead daemon is said to know %+v", f)
 		}
-		if i := slices.IndexFunc(seen.Daemons, func(d struct{ Daemon, Error string }) bool { return d.Daemon == names[1] }); i < 0 || seen.Daemons[i].Error == "" {
+		dead := slices.IndexFunc(seen.Daemons, func(d struct{ Daemon, Error string }) bool { return d.Daemon == names[1] })
+		if dead < 0 || seen.Daemons[dead].Error == "" {
 			t.Errorf("it is not said that a daemon is missing: %+v", seen.Daemons)
 		}
 	})

@@ -111,7 +111,8 @@ func TestReplaysAreKnownOfEventsThatAreNot(t *testing.T) {
 	}
 	l.Replaying("1-7", "d.99").Dropped()
 	f := l.about(7)
-	if r := f.Replayed; f.State != Before || r == nil || r.Written != mostNamed+2 || r.Dropped != 1 || len(r.Conns) != mostNamed || r.More != 2 || r.Conns[0] != "d.0" {
+	r := f.Replayed
+	if f.State != Before || r == nil || r.Written != mostNamed+2 || r.Dropped != 1 || len(r.Conns) != mostNamed || r.More != 2 || r.Conns[0] != "d.0" {
 		t.Errorf("%+v %+v", f, f.Replayed)
 	}
 	if f.ReplaysForgotten || l.about(8).ReplaysForgotten {

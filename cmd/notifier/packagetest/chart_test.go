@@ -46,14 +46,14 @@ func render(t *testing.T, args ...string) map[string]object {
 	text := output(t, nil, "go", append([]string{"run", helm, "template", "clinic", "deploy/helm/notifier"}, args...)...)
 	found := map[string]object{}
 	for decoder := yaml.NewDecoder(strings.NewReader(text)); ; {
-		var one object
+		var one map[string]any
 		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
 			return found
 		} else if err != nil {
 			t.Fatalf("%v in\n%s", err, text)
 		}
 		if one != nil {
-			found[fmt.Sprint(one["kind"], " ", one.at("metadata/name"))] = one
+			found[fmt.Sprint(one["kind"], " ", object(one).at("metadata/name"))] = one
 		}
 	}
 }
