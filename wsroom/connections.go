@@ -14,8 +14,9 @@ import (
 
 // What is kept of a text that a client chooses: a browser's name is shorter, and so is nearly every subject.
 const (
-	maxAgent   = 200
-	maxSubject = 256
+	maxAgent = 200
+	// MaxSubject is how much of a subject is kept, in bytes.
+	MaxSubject = 256
 )
 
 // Connection is what an operator may know of one: nothing that lets anybody in.
@@ -67,7 +68,7 @@ func (m *Member) NoteUserAgent(header string) {
 
 // Identify keeps for Connections what the token says; to be called again when it is renewed.
 func (m *Member) Identify(subject string, expiresAt time.Time) {
-	handle := unique.Make(clipped(subject, maxSubject))
+	handle := unique.Make(clipped(subject, MaxSubject))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.facts.subject, m.facts.expires = handle, expiresAt.UnixMilli()
@@ -88,7 +89,7 @@ func (h *Hub) Connections(match Match, limit int) (list []Connection, total int)
 	return list, total
 }
 
-// Kick ends connections as a drain does: what is queued goes out, they are closed with 1012 "restart", come back with their cursor, and lose nothing. It
+// Kick ends connections as a drain does: what is queued for those that are live goes out, they are closed with 1012 "restart", come back with their cursor, and lose nothing. It
 // does not wait for that. It returns how many were not ending already; of an empty Match, none.
 func (h *Hub) Kick(match Match) (kicked int) {
 	if match == (Match{}) {
@@ -145,7 +146,7 @@ func (h *Hub) numberOf(id string) (number int64, ok bool) {
 func (m *Member) fits(match Match) bool {
 	return m.stage != left && m.receiver != nil &&
 		(match.Account == "" || match.Account == m.account) &&
-		(match.Subject == "" || clipped(match.Subject, maxSubject) == text(m.facts.subject))
+		(match.Subject == "" || clipped(match.Subject, MaxSubject) == text(m.facts.subject))
 }
 
 // connection is the member as it is now. Under its lock.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,10 @@ func TestConnectionsAreListedInTheOrderOfTheirComing(t *testing.T) {
 func TestWhoIsKickedIsToldToComeBack(t *testing.T) {
 	s := listen(t, named("here"))
 	first, second, other := s.join("1"), s.join("1"), s.join("2")
+	roomtest.Eventually(t, "three live connections", func() bool {
+		list, _ := s.Hub.Connections(wsroom.Match{}, 3)
+		return len(list) == 3 && !slices.ContainsFunc(list, func(c wsroom.Connection) bool { return c.State != "live" })
+	})
 	s.Publish("1", `{}`)
 	if got := s.Hub.Kick(wsroom.Match{}); got != 0 {
 		t.Errorf("a match of nothing kicked %d", got)

@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
 	"notifier/cmd/notifier/statuspage"
+	"notifier/wsroom"
 )
 
 // maxAPIBody is what a request of the API may have in it.
@@ -44,8 +47,8 @@ func (d *daemon) serveKick(w http.ResponseWriter, r *http.Request) {
 	if !readAPIBody(w, r, &q) {
 		return
 	}
-	if q.by() == "" {
-		http.Error(w, "name one of account, subject and conn", http.StatusBadRequest)
+	if q.by() == "" || len(q.Subject) > wsroom.MaxSubject {
+		http.Error(w, "name one of account, subject (up to 256 bytes) and conn", http.StatusBadRequest)
 		return
 	}
 	report, err := d.kick(r.Context(), q)
@@ -66,7 +69,7 @@ func say(w http.ResponseWriter, value any, err error) {
 func readAPIBody(w http.ResponseWriter, r *http.Request, into any) bool {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAPIBody))
 	decoder.DisallowUnknownFields()
-	if decoder.Decode(into) != nil || decoder.More() {
+	if decoder.Decode(into) != nil || !errors.Is(decoder.Decode(&struct{}{}), io.EOF) {
 		http.Error(w, "the body is not the JSON object that this wants", http.StatusBadRequest) // no cause: it may quote the body
 		return false
 	}

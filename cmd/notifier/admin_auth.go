@@ -18,10 +18,12 @@ const (
 		"Set --admin-token (NOTIFIER_ADMIN_TOKEN, or NOTIFIER_ADMIN_TOKEN_FILE: the path of a file with it), or bind --admin-addr to 127.0.0.1.\n"
 	adminWrongHost = "Without --admin-token the admin address answers to localhost, 127.0.0.1 and [::1] only: " +
 		"a page that has its own name point here must not read it.\n"
+	adminOtherSite = "A page of another site has asked for this: from there only the status page can be opened.\n"
 )
 
 // guarded lets in who may look into the daemon and act on it: who has the admin token; or, where there is none, who is on this machine. What
-// changes anything is not taken from a page of another origin, whose browser may know the password.
+// changes anything is not taken from a page of another origin, whose browser may know the password; nor does one of another site
+// begin a profile.
 func (d *daemon) guarded(next http.Handler) http.Handler {
 	sameOrigin := http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,6 +33,8 @@ func (d *daemon) guarded(next http.Handler) http.Handler {
 			http.Error(w, adminNeedsAny, http.StatusForbidden)
 		case token == "" && !isLoopbackName(r.Host):
 			http.Error(w, adminWrongHost, http.StatusForbidden)
+		case r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.URL.Path != "/":
+			http.Error(w, adminOtherSite, http.StatusForbidden)
 		case token != "" && !sameSecret(adminTokenOf(r), token):
 			w.Header().Add("WWW-Authenticate", `Basic realm="notifier", charset="UTF-8"`)
 			w.Header().Add("WWW-Authenticate", `Bearer realm="notifier"`)

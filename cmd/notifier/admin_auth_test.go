@@ -79,6 +79,8 @@ func TestWhoMayLookInside(t *testing.T) {
 		{"from another page", token, "10.1.2.3", "x", post, "/api/kick", []func(*http.Request){basic("a", token), site("cross-site")}, 403},
 		{"from a page of a sibling", token, "10.1.2.3", "x", post, "/api/kick", []func(*http.Request){basic("a", token), site("same-site")}, 403},
 		{"of an old browser", token, "10.1.2.3", "x", post, "/api/kick", []func(*http.Request){basic("a", token), from("Origin", "https://evil.example")}, 403},
+		{"a profile for another page", "", "127.0.0.1", "127.0.0.1:9090", get, "/debug/pprof/trace?seconds=1", []func(*http.Request){site("cross-site")}, 403},
+		{"the page by a link", "", "127.0.0.1", "127.0.0.1:9090", get, "/", []func(*http.Request){site("cross-site")}, 200},
 		{"on loopback from another page", "", "127.0.0.1", "127.0.0.1:9090", post, "/api/kick", []func(*http.Request){site("cross-site")}, 403},
 		{"by a GET", token, "10.1.2.3", "x", get, "/api/kick", []func(*http.Request){bearer(token)}, 405},
 	} {
@@ -134,6 +136,11 @@ func TestRequestsOfTheAPIAreJudged(t *testing.T) {
 		{http.MethodPost, "/api/kick", `{"acount":"1"}`, "not the JSON object"},
 		{http.MethodPost, "/api/kick", `{"account":"1"} {"account":"2"}`, "not the JSON object"},
 		{http.MethodPost, "/api/kick", `{"account":1}`, "not the JSON object"},
+		{http.MethodPost, "/api/kick", `{"account":"1"}]`, "not the JSON object"},
+		{http.MethodPost, "/api/kick", `{"account":"1"}}`, "not the JSON object"},
+		{http.MethodPost, "/api/kick", `{"subject":"` + strings.Repeat("1", 257) + `"}`, "name one of"},
+		{http.MethodGet, "/api/trace?appointment=%00", "", "name an appointment"},
+		{http.MethodGet, "/api/trace?appointment=%ff", "", "name an appointment"},
 		{http.MethodPost, "/api/kick", `{"account":"` + strings.Repeat("1", maxAPIBody) + `"}`, "not the JSON object"},
 	} {
 		r := httptest.NewRequest(test.method, test.path, strings.NewReader(test.body))

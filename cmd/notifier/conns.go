@@ -23,7 +23,7 @@ func newConnsCommand() *cobra.Command {
 since when, what waits for it, how far it has come in the log, and when its token ends.
 It asks one daemon by its admin address, which asks the others. No token is shown.
 
-A daemon that cannot be asked is named below the table, and its connections are missing.`,
+A daemon that does not answer is named below the table, and its connections are missing.`,
 		Example: `  notifier conns
   notifier conns --account 1
   notifier conns --json | jq -r '.connections[] | select(.queue_messages > 100).conn'`,
@@ -90,10 +90,10 @@ func printAlone(out io.Writer, alone bool) {
 	}
 }
 
-// printError is the line of a daemon that could not be asked.
+// printError is the line of a daemon that has not answered.
 func (d daemonTold) printError(out io.Writer) {
 	if d.Error != "" {
-		fmt.Fprintf(out, "daemon %s: not asked: %s\n", printable(d.Daemon, 40), printable(d.Error, 300))
+		fmt.Fprintf(out, "daemon %s: no answer: %s\n", printable(d.Daemon, 40), printable(d.Error, 300))
 	}
 }
 

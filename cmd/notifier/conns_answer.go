@@ -167,12 +167,18 @@ func (d *daemon) answerKick(ctx context.Context, body []byte) (any, error) {
 	if json.Unmarshal(body, &q) != nil || q.by() == "" {
 		return nil, errNoQuestion
 	}
+	if ctx.Err() != nil { // who asked has given up: nobody would hear of it
+		return nil, errAskTimeout
+	}
 	closed := d.hub.Kick(wsroom.Match{Account: q.Account, Subject: q.Subject, ID: q.Conn})
 	d.metrics.kicked.Add(float64(closed))
 	if closed > 0 {
 		attrs := []slog.Attr{slog.String("by", q.by()), slog.Int("closed", closed)}
 		if q.Account != "" {
 			attrs = append(attrs, slog.String("account", q.Account))
+		}
+		if q.Conn != "" {
+			attrs = append(attrs, slog.String("conn", q.Conn))
 		}
 		d.log.LogAttrs(ctx, slog.LevelInfo, "connections_kicked", attrs...)
 	}
@@ -200,7 +206,8 @@ func (d *daemon) kick(ctx context.Context, q kickQuestion) (kickReport, error) {
 	report := kickReport{Alone: d.peers == nil}
 	for _, said := range d.askAll(ctx, askKick, body) {
 		var answer kickAnswer
-		report.Daemons = append(report.Daemons, kickDaemon{tell(said, &answer), answer.Closed})
+		told := tell(said, &answer)
+		report.Daemons = append(report.Daemons, kickDaemon{told, answer.Closed})
 		report.Closed += answer.Closed
 	}
 	return report, nil

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -14,7 +16,7 @@ func newKickCommand() *cobra.Command {
 		Use:   "kick",
 		Short: "Closes connections, at all daemons",
 		Long: `kick closes the connections of an account, of a subject, or one, at all daemons on the
-database, as a restart does: what waits for them goes out, they end with 1012 (Socket.IO:
+database, as a restart does: what waits for those that are live goes out, they end with 1012 (Socket.IO:
 "transport close"), their clients come back by themselves with their cursor, and lose nothing.
 
 It takes no rights away. Who has a good token comes back: to keep somebody out, have your
@@ -36,10 +38,13 @@ application sign no more tokens for him; a connection ends with its token.`,
 		if err := c.post(ctx, "/api/kick", q, &report); err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(out, report)
+		if !c.JSON {
+			return report.print(out)
 		}
-		return report.print(out)
+		if err := printJSON(out, report); err != nil || !report.unanswered() {
+			return err
+		}
+		return errUnanswered
 	})
 }
 
@@ -52,10 +57,24 @@ func (r kickReport) print(out io.Writer) error {
 		d.printError(out)
 	}
 	printAlone(out, r.Alone)
-	text := "Nobody is connected who fits."
-	if r.Closed > 0 {
-		text = counted(r.Closed, "connection") + " closed. Clients come back with their cursor."
+	switch {
+	case r.Closed > 0:
+		fmt.Fprintln(out, counted(r.Closed, "connection")+" closed. Clients come back with their cursor.")
+	case r.unanswered():
+		fmt.Fprintln(out, "No connection is known to be closed.")
+	default:
+		fmt.Fprintln(out, "Nobody is connected who fits.")
 	}
-	_, err := fmt.Fprintln(out, text)
-	return err
+	if r.unanswered() {
+		fmt.Fprintln(out, "What became of those at the daemons without an answer is not known: see notifier conns, and kick again.")
+		return errUnanswered
+	}
+	return nil
+}
+
+var errUnanswered = errors.New("not every daemon has answered")
+
+// unanswered reports whether a daemon may have closed connections without our knowing.
+func (r kickReport) unanswered() bool {
+	return slices.ContainsFunc(r.Daemons, func(d kickDaemon) bool { return d.Error != "" })
 }

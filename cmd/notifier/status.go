@@ -203,7 +203,7 @@ func (l *looker) look(ctx context.Context, look func(context.Context) *logStatus
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if time.Since(l.at) >= lookAge {
-		ctx, cancel := context.WithTimeoutCause(ctx, askPatience, errAskTimeout)
+		ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), askPatience, errAskTimeout) // it is for the others, too
 		defer cancel()
 		l.seen, l.at = look(ctx), time.Now()
 	}

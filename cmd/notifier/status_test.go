@@ -28,6 +28,21 @@ func TestTheStatusPageTranslatesEveryAdvice(t *testing.T) {
 	}
 }
 
+func TestWhoStopsLookingDoesNotBlindTheOthers(t *testing.T) {
+	var l looker
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	got := l.look(gone, func(ctx context.Context) *logStatus {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return &logStatus{Staged: 1}
+	})
+	if got == nil || l.look(t.Context(), nil) != got {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestHoweverManyLookTheDatabaseIsAskedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l looker

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"notifier/cmd/notifier/ledger"
 	"notifier/notifier"
@@ -66,7 +68,7 @@ func (d *daemon) answerFacts(_ context.Context, body []byte) (any, error) {
 
 func (d *daemon) serveTrace(w http.ResponseWriter, r *http.Request) {
 	appointment := r.URL.Query().Get("appointment")
-	if appointment == "" || len(appointment) > maxAppointmentID {
+	if appointment == "" || len(appointment) > maxAppointmentID || !utf8.ValidString(appointment) || strings.ContainsRune(appointment, 0) {
 		http.Error(w, "name an appointment by its id", http.StatusBadRequest)
 		return
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -35,8 +36,18 @@ func guardedDaemon(t testing.TB, db *pgtest.DB, flags ...string) *process {
 	return p
 }
 
-// ask runs a command that asks the daemon, and returns what it prints. No token may be in that.
+// ask runs a command that asks the daemon, and returns what it prints.
 func (p *process) ask(arguments ...string) string {
+	p.t.Helper()
+	out, err := p.tryToAsk(arguments...)
+	if err != nil {
+		p.t.Fatalf("%q: %v", arguments, err)
+	}
+	return out
+}
+
+// tryToAsk is ask for a command that may fail. No token may be in what it prints.
+func (p *process) tryToAsk(arguments ...string) (string, error) {
 	p.t.Helper()
 	cmd := exec.Command(notifierBinary(p.t), append(arguments, "--admin-url", "http://"+p.admin)...)
 	cmd.Env = append(os.Environ(), "NOTIFIER_ADMIN_TOKEN="+adminToken)
@@ -44,12 +55,12 @@ func (p *process) ask(arguments ...string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		p.t.Fatalf("%q: %v: %s", arguments, err, &stderr)
+		err = fmt.Errorf("%w: %s", err, &stderr)
 	}
 	if text := string(out) + stderr.String(); strings.Contains(text, "eyJ") || strings.Contains(text, adminToken) {
 		p.t.Errorf("%q: a token is in %s", arguments, text)
 	}
-	return string(out)
+	return string(out), err
 }
 
 // connsSeen is what conns --json has to say.
@@ -224,7 +235,7 @@ func TestADaemonThatHangsOrIsGoneIsALine(t *testing.T) {
 	if err := two.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if table := one.ask("conns"); !strings.Contains(table, ": not asked: it did not answer in time") || !strings.Contains(table, ": 1 connection\n") {
+	if table := one.ask("conns"); !strings.Contains(table, ": no answer: it did not answer in time") || !strings.Contains(table, ": 1 connection\n") {
 		t.Errorf("while the other hangs:\n%s", table)
 	}
 	body := one.getWithToken("/api/status")
@@ -232,8 +243,9 @@ func TestADaemonThatHangsOrIsGoneIsALine(t *testing.T) {
 		t.Errorf("while the other hangs: %s", body)
 	}
 	two.kill()
-	if out := one.ask("kick", "--account", "1"); !strings.Contains(out, ": not asked: it cannot be reached") || !strings.Contains(out, "1 connection closed") {
-		t.Errorf("when the other is gone:\n%s", out)
+	out, err := one.tryToAsk("kick", "--account", "1")
+	if err == nil || !strings.Contains(out, ": no answer: it cannot be reached") || !strings.Contains(out, "1 connection closed") {
+		t.Errorf("when the other is gone: %v\n%s", err, out)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestOperatorsPagesAreNotOnThePublicAddress(t *testing.T) {
 func TestTheAdminAddressShowsNoSettingsAndTakesNoClients(t *testing.T) {
 	t.Parallel()
 	p := serveReady(t, clinic(t))
-	for _, path := range []string{"/debug/pprof/cmdline", "/ws", "/socket.io/?EIO=4&transport=polling", "/debug/vars", "/"} {
+	for _, path := range []string{"/debug/pprof/cmdline", "/ws", "/socket.io/?EIO=4&transport=polling", "/debug/vars", "/index.html"} {
 		if status, body := p.get(path); status != http.StatusNotFound {
 			t.Errorf("%s: %d %.100s", path, status, body)
 		}

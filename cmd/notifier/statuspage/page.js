@@ -205,14 +205,23 @@ function render(report) {
   at('no-events').hidden = !report.log || events.length > 0
 }
 
+// complete is a report with all that is looked at: a daemon of another version may leave something out.
+function complete(report) {
+  report.daemons = (report.daemons ?? []).map((d) => ({ ...d, problems: d.problems ?? [], warnings: d.warnings ?? [], connections: d.connections ?? {} }))
+  return report
+}
+
 async function look() {
+  let report
   try {
-    const response = await fetch('api/status', { headers: { Accept: 'application/json' }, signal: AbortSignal.timeout(15000) })
-    if (response.ok) render(await response.json())
+    const response = await fetch(`${location.origin}${location.pathname}api/status`, // not relative: an address with a password in it cannot be fetched from
+       { headers: { Accept: 'application/json' }, signal: AbortSignal.timeout(15000) })
+    if (response.ok) report = await response.json()
     else notify(t.refused, 'trouble')
   } catch {
     notify(t.lost, 'trouble')
   }
+  if (report) render(complete(report))
   setTimeout(look, every)
 }
 
