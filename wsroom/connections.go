@@ -89,8 +89,8 @@ func (h *Hub) Connections(match Match, limit int) (list []Connection, total int)
 	return list, total
 }
 
-// Kick ends connections as a drain does: what is queued for those that are live goes out, they are closed with 1012 "restart", come back with their cursor, and lose nothing. It
-// does not wait for that. It returns how many were not ending already; of an empty Match, none.
+// Kick ends connections as a drain does: what is queued for those that are live goes out, they are closed with 1012 "restart", come back with their cursor,
+// and lose nothing. It does not wait for that. It returns how many were not ending already; of an empty Match, none.
 func (h *Hub) Kick(match Match) (kicked int) {
 	if match == (Match{}) {
 		return 0
