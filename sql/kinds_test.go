@@ -162,6 +162,7 @@ func TestNothingOfTheNewKindsIsWrittenBesideADaemonOfThePreviousRelease(t *testi
 		doctors          bool // are written nevertheless
 	}{
 		{"enlisted", enlistOld, `SELECT notifier.discharge('old')`, false, false},
+		{"killed", enlistOld, `UPDATE notifier.daemon SET seen_at = seen_at - interval '61 seconds' WHERE id = 'old'`, false, false},
 		{"alone", `SELECT`, `SELECT`, true, true},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -185,7 +186,7 @@ func TestNothingOfTheNewKindsIsWrittenBesideADaemonOfThePreviousRelease(t *testi
 				t.Errorf("the route was made beside it: %v", err)
 			}
 
-			execute(t, c.runtime, x.gone)
+			c.Exec(pgtest.Owner, x.gone)
 			_ = old.Close(context.Background())
 			eventually(t, "it to be gone", func() bool { return pgtest.Get[int](c.DB, `SELECT count(*) FROM notifier.unable('test')`) == 0 })
 			execute(t, c.runtime, `SELECT notifier.send_test('1', 'm')`)

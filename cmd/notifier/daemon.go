@@ -53,6 +53,7 @@ type daemon struct {
 	watch     *notifier.Watch
 	traces    *traces.Tracer // nil: off
 	ledger    *ledger.Ledger
+	storyTurn chan struct{} // one slot: see readStory
 	life      *life
 	strangers strangersLog
 	socketIO  *engineio.Server
@@ -75,7 +76,7 @@ func newDaemon(ctx context.Context, settings serveSettings, site http.Handler, l
 	metrics := newMetrics()
 	strangers := newStrangersLog(countedLog{log.Handler(), metrics.logLines})
 	log = slog.New(strangers)
-	d := &daemon{settings: settings, log: log, strangers: strangers, metrics: metrics, self: newSelf()}
+	d := &daemon{settings: settings, log: log, strangers: strangers, metrics: metrics, self: newSelf(), storyTurn: make(chan struct{}, 1)}
 	if err := d.prepareEdge(); err != nil {
 		return nil, err
 	}

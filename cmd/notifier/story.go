@@ -95,7 +95,7 @@ func (d *daemon) cannotAsk(w http.ResponseWriter, r *http.Request, err error) {
 func (d *daemon) traceOf(ctx context.Context, appointment string,
 	ask func(ctx context.Context, question string, body []byte) []daemonAnswer,
 ) (traceReport, error) {
-	story, err := notifier.ReadStory(ctx, d.pool, appointment)
+	story, err := d.readStory(ctx, appointment)
 	if err != nil {
 		return traceReport{}, err
 	}
@@ -128,6 +128,17 @@ func (d *daemon) traceOf(ctx context.Context, appointment string,
 		}
 	}
 	return report, nil
+}
+
+// readStory lets one ask at a time: each reads the log through, on a connection that the feed could need.
+func (d *daemon) readStory(ctx context.Context, appointment string) (notifier.Story, error) {
+	select {
+	case d.storyTurn <- struct{}{}:
+		defer func() { <-d.storyTurn }()
+		return notifier.ReadStory(ctx, d.pool, appointment)
+	case <-ctx.Done():
+		return notifier.Story{}, context.Cause(ctx)
+	}
 }
 
 func traceEventOf(e notifier.StoryEvent) traceEvent {

@@ -172,7 +172,7 @@ func (p storyPrinter) published(f ledger.Facts) {
 		p.at(f.Sent.Last, fmt.Sprintf("  written to %d, to the first of them %s", f.Sent.Written, strings.TrimSpace(p.since(f.Sent.First))))
 	}
 	if f.Sent.Dropped > 0 {
-		p.line("", fmt.Sprintf("  not written to %d: they ended, or had it in their replay", f.Sent.Dropped))
+		p.line("", fmt.Sprintf("  not written to %d: they left, were evicted or lost, or had it in their replay", f.Sent.Dropped))
 	}
 	if waiting := int64(f.Members) - f.Sent.Written - f.Sent.Dropped; waiting > 0 {
 		p.line("", fmt.Sprintf("  waits in the queues of %d", waiting))

@@ -30,7 +30,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     WITH listed AS (
         SELECT format('%s at %s, version %s', d.id, d.address, d.version) AS daemon FROM notifier.daemon AS d
-        WHERE NOT kind = ANY (d.reads)
+        WHERE NOT kind = ANY (d.reads) AND d.seen_at > clock_timestamp() - interval '1 minute'
     )
     SELECT l.daemon FROM listed AS l
     UNION ALL
@@ -47,8 +47,8 @@ SELECT d.{{column "doctors.id"}} AS id,
 FROM {{table "doctors"}} AS d;
 {{if has "doctors.account"}}
 -- The function of the doctors' trigger, as thin as capture() and for the same reasons. Its argument is the event's name.
--- Where a daemon of the previous release is here it does nothing: that daemon would stand still before such an event, and with
--- it its screens, which is worse than a state that is told late.
+-- While a daemon of the previous release is enlisted (and for a minute after it was killed) it does nothing: that daemon would
+-- stand still before such an event, and with it its screens, which is worse than a doctor's state that is not told.
 CREATE FUNCTION notifier.capture_doctor() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -58,7 +58,8 @@ BEGIN
     INSERT INTO notifier.staging (account_id, doctor_id, from_status, status, event, releases_doctor, kind)
     SELECT NEW.{{column "doctors.account"}}, NEW.{{column "doctors.id"}},
            CASE WHEN OLD.{{column "doctors.busy"}} THEN 'busy' ELSE 'free' END, state, coalesce(TG_ARGV[0], 'doctors.busy'), false, 'doctor'
-    WHERE NOT EXISTS (SELECT FROM notifier.daemon AS d WHERE NOT 'doctor' = ANY (d.reads));
+    WHERE NOT EXISTS (SELECT FROM notifier.daemon AS d
+                      WHERE NOT 'doctor' = ANY (d.reads) AND d.seen_at > clock_timestamp() - interval '1 minute');
 
     IF FOUND AND current_setting('notifier.rung', true) IS DISTINCT FROM '1' THEN
         PERFORM notifier.ring(row_to_json(p)) FROM (

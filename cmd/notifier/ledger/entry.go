@@ -36,10 +36,12 @@ func (e *entry) publish(at time.Time, members int) {
 func (e *entry) Written(at time.Time) {
 	e.written.Add(1)
 	now := at.UnixNano()
-	if e.first.Load() == 0 {
-		e.first.CompareAndSwap(0, now)
+	for first := e.first.Load(); (first == 0 || now < first) && !e.first.CompareAndSwap(first, now); {
+		first = e.first.Load()
 	}
-	e.last.Store(now)
+	for last := e.last.Load(); now > last && !e.last.CompareAndSwap(last, now); {
+		last = e.last.Load()
+	}
 }
 
 // Dropped implements wsroom.Trace.

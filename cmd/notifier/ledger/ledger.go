@@ -9,6 +9,7 @@
 package ledger
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -88,6 +89,10 @@ func (l *Ledger) Settled(seq int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.read.cut(seq)
+	if seq < l.settled { // the log went back: what we did to events that are void says nothing of those that have their numbers now
+		l.numbered.cut(seq)
+		maps.DeleteFunc(l.released.values, func(released int64, _ time.Time) bool { return released > seq })
+	}
 	l.settled = seq
 }
 

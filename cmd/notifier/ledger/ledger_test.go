@@ -166,3 +166,23 @@ func TestALedgerIsForMany(t *testing.T) {
 		t.Errorf("%d stretches are remembered, want 50 at most", n)
 	}
 }
+
+// What this daemon numbered and settled before the log went back is void: another one may have the numbers now.
+func TestWhatWasDoneToALostTailIsNotSaidOfItsSuccessors(t *testing.T) {
+	l := New()
+	l.Began(0)
+	l.Pumped(0, 60, true, time.Now())
+	l.Read(0, 60, time.Now(), 0)
+	l.Settled(60)
+	l.Released(40, "released", time.Now())
+	l.Released(50, "released", time.Now())
+	l.Settled(45)
+	l.Read(45, 60, time.Now(), 0)
+	l.Settled(60)
+	if f := l.Facts([]Event{{ID: "2-50", Epoch: 2, Seq: 50}})[0]; f.NumberedAt != nil || f.ReleasedAt != nil || f.ReadAt == nil {
+		t.Errorf("%+v", f)
+	}
+	if f := l.about(40); f.NumberedAt == nil || f.ReleasedAt == nil {
+		t.Errorf("%+v", f)
+	}
+}
