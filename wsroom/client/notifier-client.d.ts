@@ -27,7 +27,7 @@ export interface Meta {
 export type ClientStatus =
   | { state: "connecting" }
   | { state: "online"; accountId: string; recovered: boolean; expiresAt: End }
-  /** wait: milliseconds until the next attempt. code: the close code, if there was a close; reason: its word, or "token", "timeout". */
+  /** wait: milliseconds until the next attempt. code: the close code, if there was a close; reason: its word, or "token" (none came), "timeout", "url" (the platform refuses it). */
   | { state: "waiting"; code?: number; reason: string; wait: number }
   /** For good, until reconnect(). */
   | { state: "stopped"; code?: number; reason?: string };
@@ -55,7 +55,7 @@ export interface WebSocketLike {
 export interface Options {
   /** wss://…/ws; https:// is taken for wss://, and in a page it may be relative. */
   url: string | URL;
-  /** Asked at every connection and before the token's end. Of a plain string there is no new one: its end stops the client. */
+  /** Asked at every connection, before the token's end, and after a quiet minute. While it throws, rejects or returns what is no token it is asked again. Of a plain string there is no new one: its end stops the client. */
   token: string | (() => string | Promise<string>);
   /** Where the stream goes on, if the list that the page has is of that moment. */
   cursor?: EventId | null;
@@ -78,13 +78,14 @@ export interface Client {
   /** Takes a handler on; the function that it returns takes it off again. A handler that throws keeps nothing from the others. */
   on<Name extends keyof Events>(event: Name, handler: (data: Events[Name], meta: Meta) => void): () => void;
   on(event: "status", handler: (status: ClientStatus) => void): () => void;
-  on(event: "refetch", handler: (why: Refetch) => void): () => void;
+  /** A promise that the handler returns says when the page has its list: until then, and if it rejects, no cursor is stored. */
+  on(event: "refetch", handler: (why: Refetch) => unknown): () => void;
   /** "*": every event; or one that Events does not name. */
   on(event: string, handler: (data: unknown, meta: Meta) => void): () => void;
   off(event: string, handler: (...args: any[]) => void): void;
   /** Connects anew at once, also after a stop. */
   reconnect(): void;
-  /** Ends it for good. */
+  /** Ends it, until reconnect(). No handler is called any more, but for a last status. */
   close(): void;
 }
 

@@ -5,14 +5,18 @@ const PROTOCOL = "notifier.v1";
 const WELCOME_WITHIN = 15_000; // from asking for the token to the welcome; the server's own patience with a token is 10 s
 const HEALTHY_AFTER = 10_000; // a connection that lasted this long makes the backoff begin anew
 const LATER = 2_000; // the least wait after "come back later"
-const QUIET_FOR = 30_000; // without a frame, a window that is looked at again asks whether the link still works
-const ALIVE_WITHIN = 5_000; // and this is how long the answer may take
+const HANGING_AFTER = 2_000; // an attempt of this age is given up when the network comes back
+const APART = 1_000; // what one room hears at once, its screens do within this time
+const QUIET_FOR = 60_000; // without a frame: then the client asks, by a renewal, whether the link still works
+const QUIET_UNSEEN = 30_000; // the same, for a window that is looked at again
+const ALIVE_WITHIN = 5_000; // how long the answer may take, and the least time between two questions of a window
 const REMEMBERED = 1_000; // ids of events, so that none is handed out twice
 
 /** What to do after a close. Every other code is a link that was lost: come back with the cursor. */
 const STOP = new Set([1002, 1008, 1009, 4403]);
 const COME_LATER = new Set([1013, 4429]);
 const NEW_TOKEN = 4401;
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/; // what a subprotocol may hold; an error page is no token
 
 /** Opens a connection that lives until close(). It throws for what can never work: no URL, no token, no WebSocket. */
 export function connect(options) {
@@ -20,40 +24,40 @@ export function connect(options) {
 }
 
 class Client {
+  #options;
   #url;
-  #token;
-  #WebSocket;
-  #storage;
   #key;
-  #firstDelay;
-  #longestDelay;
 
   #handlers = new Map(); // name → Set
   #status = { state: "stopped" };
   #socket = null; // the current one: what others still say is not listened to
+  #closes = 0; // counts close(), after which no handler is called
   #attempt = 0; // counts connections, so that a token that comes late finds itself late
+  #begun = 0; // when the current attempt began
+  #due = 0; // when the next one does
+  #soonest = 0; // and when it may: the server has asked for a pause
   #failures = 0;
   #timer = null; // until the next attempt, or until the current one has taken too long
   #probe = null; // until the link counts as dead
+  #quiet = null; // until the link is asked whether it still works
   #heard = 0; // when the last frame came
+  #asks = 0; // counts questions for a token to renew with: only the last one's answer is sent
+  #asked = 0; // when that was
+  #last = null; // the last token that it gave
   #cursor;
+  #list = "whole"; // what the page has; or "owed": refetch is to be raised; or, while its handlers work, what tells this call from another
   #seen = new Set();
   #unlisten = [];
 
   constructor({ url, token, cursor = null, storage = null, storageKey, WebSocket = globalThis.WebSocket, firstDelay = 1_000, longestDelay = 30_000 }) {
-    if (typeof token !== "string" && typeof token !== "function") throw new TypeError("token: a string, or a function that returns one");
+    if (!url) throw new TypeError("url: wss://…/ws");
+    if (!token || (typeof token !== "string" && typeof token !== "function")) throw new TypeError("token: a string, or a function that returns one");
     if (typeof WebSocket !== "function") throw new TypeError("WebSocket: this platform has none; pass one, such as that of the package ws");
     this.#url = new URL(url, globalThis.location?.href);
     this.#url.protocol = this.#url.protocol.replace(/^http/, "ws");
-    this.#token = token;
-    this.#WebSocket = WebSocket;
-    this.#storage = storage;
+    this.#options = { token, storage, WebSocket, firstDelay, longestDelay };
     this.#key = storageKey ?? `notifier:${this.#url.href}`;
-    this.#firstDelay = firstDelay;
-    this.#longestDelay = longestDelay;
     this.#cursor = cursor ?? this.#stored();
-    this.#listen(globalThis, "online", () => this.#wake(0));
-    this.#listen(globalThis.document, "visibilitychange", () => document.hidden || this.#wake(QUIET_FOR));
     queueMicrotask(() => this.#attempt === 0 && this.#begin()); // after the caller has said what it listens to
   }
 
@@ -69,8 +73,8 @@ class Client {
 
   /**
    * Calls handler(data, {id, event}) for events of this name, or of any name: "*". Two names are the client's own: "status", with
-   * {state, …} at each change, and "refetch", when the list has to be fetched because what was missed will not come. Returns a function
-   * that takes the handler off again.
+   * {state, …} at each change, and "refetch", when the list has to be fetched because what was missed will not come; a promise that its
+   * handler returns says when the page has the list. Returns a function that takes the handler off again.
    */
   on(name, handler) {
     if (!this.#handlers.has(name)) this.#handlers.set(name, new Set());
@@ -92,22 +96,24 @@ class Client {
   /** Ends it for good. No handler is called any more, but for a last status. */
   close() {
     for (const stop of this.#unlisten.splice(0)) stop();
+    this.#closes++;
+    if (this.#list !== "whole") this.#list = "owed"; // nothing is stored after this: the next client may have the key
     this.#stop({ code: 1000, reason: "closed" });
   }
 
   async #begin() {
     const attempt = ++this.#attempt;
+    this.#begun = Date.now();
+    this.#listen();
     this.#tell({ state: "connecting" });
+    if (attempt !== this.#attempt) return; // a handler has closed it
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#lost({ reason: "timeout" }), WELCOME_WITHIN);
-    let token;
-    try {
-      token = await this.#ask();
-    } catch {
-      if (attempt === this.#attempt) this.#lost({ reason: "token" });
-      return;
-    }
-    if (attempt === this.#attempt) this.#open(token);
+    const token = await this.#ask().catch(() => null);
+    if (attempt !== this.#attempt) return;
+    if (token !== null) this.#open(token);
+    else if (typeof this.#options.token === "function") this.#lost({ reason: "token" });
+    else this.#stop({ reason: "token" });
   }
 
   #open(token) {
@@ -115,42 +121,61 @@ class Client {
     if (this.#cursor !== null) url.searchParams.set("cursor", this.#cursor);
     let socket;
     try {
-      socket = new this.#WebSocket(url.href, [PROTOCOL, `bearer.${token}`]);
-    } catch { // characters that no token has
-      this.#stop({ reason: "token" });
-      return;
+      socket = new this.#options.WebSocket(url.href, [PROTOCOL, `bearer.${token}`]);
+    } catch {
+      return this.#lost({ reason: "url" }); // such as ws:// in a page of https://
     }
     this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => this.#socket === socket && this.#receive(JSON.parse(data)));
+    socket.addEventListener("message", ({ data }) => this.#socket === socket && this.#receive(data));
     socket.addEventListener("close", ({ code, reason }) => this.#socket === socket && this.#closed(code, reason));
     socket.addEventListener("error", () => {}); // a close follows
   }
 
-  #receive(frame) {
+  #receive(text) {
     this.#heard = Date.now();
     this.#alive();
-    switch (frame.type) {
+    this.#watch();
+    let frame;
+    try {
+      frame = JSON.parse(text);
+    } catch {} // passed over, like all that is unknown
+    switch (frame?.type) {
       case "welcome":
-        this.#welcome(frame);
-        break;
+        return this.#welcome(frame);
       case "event":
-        this.#event(frame);
-        break;
+        return this.#event(frame);
       case "cursor":
-        this.#keep(frame.cursor);
-        break;
+        return this.#keep(frame.cursor);
       case "expiring":
-        if (typeof this.#token === "function") this.#renew().catch(() => {}); // else the end closes with 4401, and the next connection asks again
-        break;
+        if (typeof this.#options.token === "function") this.#renew();
+        return;
+      case "renewed":
+        if (this.#status.state === "online") this.#status = { ...this.#status, expiresAt: frame.expiresAt };
     }
   }
 
   #welcome({ accountId, cursor, recovered, expiresAt }) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => (this.#failures = 0), HEALTHY_AFTER);
+    if (!recovered) this.#list = "owed";
     this.#keep(cursor);
+    const attempt = this.#attempt;
     this.#tell({ state: "online", accountId, recovered, expiresAt });
-    if (!recovered) this.#call("refetch", { accountId, cursor });
+    if (attempt === this.#attempt && this.#list === "owed") this.#refetch({ accountId, cursor });
+  }
+
+  // Until the page has its list, a stored cursor stays where it was: a page that is closed meanwhile has missed what lies between.
+  async #refetch(why) {
+    const call = (this.#list = {});
+    try {
+      await Promise.all(this.#call("refetch", why));
+      if (this.#list !== call) return;
+      this.#list = "whole";
+      this.#keep(this.#cursor);
+    } catch (error) {
+      if (this.#list === call) this.#list = "owed";
+      report(error);
+    }
   }
 
   #event({ id, event, data }) {
@@ -158,33 +183,47 @@ class Client {
     if (!known) {
       this.#seen.add(id);
       if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value);
+      const closes = this.#closes;
       if (event !== "status" && event !== "refetch" && event !== "*") this.#call(event, data, { id, event });
-      this.#call("*", data, { id, event });
+      if (closes === this.#closes) this.#call("*", data, { id, event });
     }
     this.#keep(id); // after the screen has it
   }
 
-  async #renew() {
+  // A renewal shows that the link works, too: it is answered. Without a token nothing is asked; the next question comes when it has been quiet again.
+  async #renew(known) {
     const socket = this.#socket;
-    const token = await this.#ask();
-    if (this.#socket === socket && socket?.readyState === 1) socket.send(JSON.stringify({ type: "auth", token }));
+    const ask = ++this.#asks;
+    this.#asked = Date.now();
+    const token = known ?? (await this.#ask().catch(() => null));
+    if (token === null || this.#socket !== socket || ask !== this.#asks) return;
+    if (socket.readyState === 1) socket.send(JSON.stringify({ type: "auth", token }));
+    this.#probe ??= setTimeout(() => this.reconnect(), ALIVE_WITHIN);
   }
 
   async #ask() {
-    return typeof this.#token === "function" ? this.#token() : this.#token;
+    const token = typeof this.#options.token === "function" ? await this.#options.token() : this.#options.token;
+    if (typeof token !== "string" || !TOKEN.test(token)) throw new TypeError("no token");
+    this.#last = token;
+    return token;
   }
 
   #closed(code, reason) {
     const why = { code, reason };
-    if (STOP.has(code) || (code === NEW_TOKEN && typeof this.#token === "string")) this.#stop(why);
+    if (STOP.has(code) || (code === NEW_TOKEN && typeof this.#options.token === "string")) this.#stop(why);
     else this.#lost(why, COME_LATER.has(code) ? LATER : 0);
   }
 
   // Full jitter: screens that were cut together come back apart.
   #lost(why, atLeast = 0) {
+    const ceiling = Math.min(this.#options.longestDelay, this.#options.firstDelay * 2 ** this.#failures++);
+    this.#soonest = Date.now() + atLeast;
+    this.#wait(why, atLeast + Math.random() * ceiling);
+  }
+
+  #wait(why, wait) {
     this.#abandon();
-    const ceiling = Math.min(this.#longestDelay, this.#firstDelay * 2 ** this.#failures++);
-    const wait = atLeast + Math.random() * ceiling;
+    this.#due = Date.now() + wait;
     this.#timer = setTimeout(() => this.#begin(), wait);
     this.#tell({ state: "waiting", ...why, wait });
   }
@@ -200,17 +239,31 @@ class Client {
     this.#socket = null;
     this.#attempt++;
     clearTimeout(this.#timer);
+    clearTimeout(this.#quiet);
     this.#alive();
     socket?.close();
   }
 
-  // The network is back, or somebody looks: a wait is cut short, and a link that may have died unnoticed is asked, by a renewal, whether it works.
-  #wake(quiet) {
-    const { state } = this.#status;
-    if (state === "waiting") this.reconnect();
-    if (state !== "online" || this.#probe !== null || Date.now() - this.#heard < quiet) return;
-    this.#probe = setTimeout(() => this.reconnect(), ALIVE_WITHIN);
-    this.#renew().catch(() => this.#alive()); // without a token nothing was asked
+  // The network is back, or somebody looks: a wait is cut short, an attempt that hangs is given up, and a link that is up is asked whether it works.
+  #wake(quiet, apart) {
+    const now = Date.now();
+    const { state, code, reason = "timeout" } = this.#status;
+    if (state === "waiting" || (state === "connecting" && now - this.#begun >= HANGING_AFTER)) {
+      const wait = Math.max(0, this.#soonest - now) + Math.random() * apart;
+      if (state === "waiting" && now + wait >= this.#due) return;
+      if (wait === 0) this.reconnect();
+      else this.#wait({ code, reason }, wait);
+    }
+    if (state === "online" && now - this.#asked >= ALIVE_WITHIN && now - this.#heard >= quiet) this.#renew();
+  }
+
+  // A dead link says nothing, and the server says something every few minutes only.
+  #watch() {
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      this.#watch();
+      this.#renew(this.#last); // only the link is in question: the application need not sign a token each minute
+    }, QUIET_FOR + Math.random() * APART);
   }
 
   #alive() {
@@ -220,40 +273,54 @@ class Client {
 
   #keep(cursor) {
     this.#cursor = cursor;
+    if (this.#list !== "whole") return;
     try {
-      this.#storage?.setItem(this.#key, cursor);
+      this.#options.storage?.setItem(this.#key, cursor);
     } catch {} // full or forbidden: the cursor is kept in memory
   }
 
   #stored() {
     try {
-      return this.#storage?.getItem(this.#key) ?? null;
+      return this.#options.storage?.getItem(this.#key) ?? null;
     } catch {
       return null;
     }
   }
 
-  #listen(target, name, handler) {
-    if (typeof target?.addEventListener !== "function") return; // Node
-    target.addEventListener(name, handler);
-    this.#unlisten.push(() => target.removeEventListener(name, handler));
+  #listen() {
+    if (this.#unlisten.length > 0) return;
+    const hear = (target, name, handler) => {
+      if (typeof target?.addEventListener !== "function") return; // Node
+      target.addEventListener(name, handler);
+      this.#unlisten.push(() => target.removeEventListener(name, handler));
+    };
+    hear(globalThis, "online", () => this.#wake(0, APART)); // so it is for the whole office
+    hear(globalThis.document, "visibilitychange", () => document.hidden || this.#wake(QUIET_UNSEEN, 0)); // somebody looks at this one
   }
 
   #tell(status) {
-    this.#status = status;
-    this.#call("status", status);
+    this.#call("status", (this.#status = status));
   }
 
-  // A handler that throws is reported as any uncaught error, and keeps nothing from the others.
+  // A handler that throws is reported as any uncaught error, and keeps nothing from the others. Returns what they returned.
   #call(name, ...args) {
+    const closes = this.#closes;
+    const returned = [];
     for (const handler of [...(this.#handlers.get(name) ?? [])]) {
+      if (closes !== this.#closes) break;
       try {
-        handler(...args);
+        returned.push(handler(...args));
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        if (name === "refetch") returned.push(Promise.reject(error)); // and is reported there
+        else report(error);
       }
     }
+    return returned;
   }
+}
+
+function report(error) {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -144,19 +144,29 @@ test("it renews its token in place, before the end", async () => {
   assert.deepEqual([made.length, made[0].sent], [1, [{ type: "auth", token: "t2" }]]);
 });
 
-test("without a token it asks again; a token of impossible characters stops it", async () => {
-  let asked = 0;
-  const { made, told } = await open({
-    token: async () => {
-      if (++asked === 1) throw new Error("away");
-      return "t";
-    },
+for (const [what, first] of [["none", () => { throw new Error("away"); }], ["an error page", () => "<html>502</html>"], ["nothing", () => undefined]]) {
+  test(`for ${what} in a token's place it waits, and asks again`, async () => {
+    let asked = 0;
+    const { client, made, told } = await open({ token: async () => (++asked === 1 ? first() : "t") });
+    assert.deepEqual([made.length, told, client.status.reason], [0, ["connecting", "waiting"], "token"]);
+    await clock.pass(1_000);
+    assert.equal(made.length, 1);
   });
-  assert.deepEqual([made.length, told], [0, ["connecting", "waiting"]]);
-  await clock.pass(1_000);
-  assert.equal(made.length, 1);
-  const { client } = await open({ WebSocket: class { constructor() { throw new SyntaxError("protocols"); } } });
+}
+
+test("an error page is not sent as a renewal; a constant that is no token stops it", async () => {
+  const pages = ["t", "<html>"];
+  const { made } = await join({ token: () => pages.shift() });
+  made[0].get({ type: "expiring", expiresAt: "2030-01-01T00:00:00Z" });
+  await settle();
+  assert.deepEqual([made[0].sent, made.length], [[], 1]);
+  const { client } = await open({ token: "<html>" });
   assert.deepEqual(client.status, { state: "stopped", reason: "token" });
+});
+
+test("a socket that the platform refuses is tried again", async () => {
+  const { client } = await open({ WebSocket: class { constructor() { throw new SyntaxError("mixed content"); } } });
+  assert.deepEqual([client.status.state, client.status.reason], ["waiting", "url"]);
 });
 
 test("a token or a welcome that does not come is given up after 15 s", async () => {
@@ -174,9 +184,9 @@ test("a token that comes when the connection is another's already opens none", a
   client.reconnect();
   await settle();
   answers[0]("late");
-  answers[1]("in time");
+  answers[1]("soon");
   await settle();
-  assert.deepEqual(made.map(({ protocols }) => protocols[1]), ["bearer.in time"]);
+  assert.deepEqual(made.map(({ protocols }) => protocols[1]), ["bearer.soon"]);
 });
 
 test("a handler that throws is reported and keeps nothing from the others", async () => {
@@ -208,9 +218,11 @@ test("what is taken off is not called, and an event cannot pass for the client's
   assert.equal(seen.length, 3);
 });
 
-test("frames of a later version are passed over", async () => {
+test("frames of a later version are passed over, and what is no frame", async () => {
   const { client, made } = await join();
   made[0].get({ type: "unheard-of", more: 1 });
+  made[0].get(null);
+  made[0].dispatchEvent(Object.assign(new Event("message"), { data: "<html>" }));
   assert.equal(client.status.state, "online");
 });
 
@@ -245,7 +257,160 @@ test("close ends it: no connection, no handler, a last status", async () => {
 
 test("what can never work throws at once", () => {
   const { WebSocket } = network();
-  for (const options of [{ url: "not a url", token: "t", WebSocket }, { url: "ws://a/ws", WebSocket }, { url: "ws://a/ws", token: "t", WebSocket: null }]) {
+  const url = "ws://a/ws";
+  for (const options of [{ url: "not a url", token: "t", WebSocket }, { token: "t", WebSocket }, { url, token: "", WebSocket }, { url, WebSocket }, { url, token: "t", WebSocket: null }]) {
     assert.throws(() => connect(options), TypeError);
   }
+});
+
+test("a link that says nothing for a minute is asked, and replaced if it does not answer within 5 s", async () => {
+  const { made } = await join();
+  await clock.pass(59_000);
+  made[0].get({ type: "cursor", cursor: "1-9" });
+  await clock.pass(59_999);
+  assert.deepEqual(made[0].sent, []);
+  await clock.pass(1_001);
+  assert.deepEqual(made[0].sent, [{ type: "auth", token: "t1" }]); // the one that it has
+  made[0].get({ type: "renewed", expiresAt: "2031-01-01T00:00:00Z" });
+  await clock.pass(61_000 + 4_998);
+  assert.deepEqual([made.length, made[0].sent.length], [1, 2]);
+  await clock.pass(2);
+  assert.deepEqual([made.length, made[0].closed, made[1].cursor], [2, true, "1-9"]);
+});
+
+test("a token that hangs does not cost a link that works", async () => {
+  let asked = 0;
+  const { client, made } = await open({ token: () => (asked++ === 0 ? "t" : new Promise(() => {})) });
+  made[0].get(welcome());
+  made[0].get({ type: "expiring", expiresAt: "2030-01-01T00:00:00Z" });
+  for (let i = 1; i <= 5; i++) {
+    await clock.pass(61_000);
+    assert.deepEqual([made[0].sent.length, made[0].sent.at(-1)], [i, { type: "auth", token: "t" }]);
+    made[0].get({ type: "renewed", expiresAt: "2030-01-01T00:00:00Z" });
+  }
+  assert.deepEqual([client.status.state, made[0].closed, asked], ["online", false, 2]);
+});
+
+test("a clock that is wrong does not cost a link that answers", async () => {
+  const { made } = await open();
+  const expiresAt = new Date(clock.now - 3_600_000).toISOString();
+  made[0].get(welcome({ expiresAt }));
+  for (let i = 0; i < 10; i++) {
+    await clock.pass(61_000);
+    made[0].get({ type: "renewed", expiresAt });
+  }
+  assert.equal(made.length, 1);
+});
+
+test("renewed, the status knows the new end", async () => {
+  const { client, made, told } = await join();
+  const before = told.length;
+  made[0].get({ type: "renewed", expiresAt: "2031-01-01T00:00:00Z" });
+  assert.deepEqual([client.status.expiresAt, client.status.state, told.length], ["2031-01-01T00:00:00Z", "online", before]);
+});
+
+test("a plain token is not sent again before its end", async () => {
+  const { made } = await join({ token: "only" });
+  made[0].get({ type: "expiring", expiresAt: "2030-01-01T00:00:00Z" });
+  await settle();
+  assert.deepEqual(made[0].sent, []);
+});
+
+for (const state of ["connecting", "online", "waiting"]) {
+  test(`closed by a handler at ${state}, it is closed, and no other handler hears of what was before`, async () => {
+    const { WebSocket, made } = network();
+    const client = connect({ url: "wss://notifier.example/ws", token: async () => "t", WebSocket });
+    clients.push(client);
+    const told = [];
+    client.on("status", (status) => status.state === state && client.close());
+    client.on("status", (status) => told.push(status.state));
+    client.on("refetch", () => told.push("refetch"));
+    await settle();
+    made[0]?.get(welcome());
+    if (state === "waiting") made[0].end(1006);
+    await clock.pass(60_000);
+    const before = { connecting: [], online: ["connecting"], waiting: ["connecting", "online", "refetch"] }[state];
+    assert.deepEqual([told, client.status.state, clock.pending], [[...before, "stopped"], "stopped", 0]);
+  });
+}
+
+test("closed by an event's handler, no other gets the event", async () => {
+  const { client, made, told } = await join();
+  const off = client.on("appointmnents.finished", () => client.close());
+  client.on("appointmnents.finished", () => told.push("second"));
+  client.on("*", () => told.push("*"));
+  made[0].get(event("1-8"));
+  off();
+  assert.deepEqual(told.slice(-2), ["1-8", "stopped"]);
+});
+
+/** A storage and a client of it, whose list the test loads. */
+async function keeping(run) {
+  const kept = new Map([["notifier:wss://notifier.example/ws", "1-1"]]);
+  const storage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };
+  const it = await open({ storage });
+  const lists = [];
+  it.client.on("refetch", () => new Promise((done, fail) => lists.push({ done, fail })));
+  await run({ ...it, lists, stored: () => kept.get("notifier:wss://notifier.example/ws") });
+}
+
+test("a cursor is not stored before the list is there", () =>
+  keeping(async ({ made, lists, stored, client }) => {
+    assert.equal(made[0].cursor, "1-1");
+    made[0].get(welcome());
+    made[0].get(event("1-8"));
+    await settle();
+    assert.deepEqual([stored(), client.cursor], ["1-1", "1-8"]);
+    lists[0].done();
+    await settle();
+    assert.equal(stored(), "1-8");
+    client.on("*", () => assert.equal(stored(), "1-8", "nor an event's before its handlers have had it"));
+    made[0].get(event("1-9"));
+    assert.equal(stored(), "1-9");
+  }));
+
+test("a list that cannot be loaded is asked for again at the next connection, and the stored cursor stays", () =>
+  keeping(async ({ made, lists, stored }) => {
+    const reported = new Promise((resolve) => process.once("uncaughtException", resolve));
+    const listeners = process.listeners("uncaughtException").slice(0, -1);
+    for (const listener of listeners) process.off("uncaughtException", listener);
+    made[0].get(welcome());
+    lists[0].fail(new Error("no list"));
+    assert.equal((await reported).message, "no list");
+    for (const listener of listeners) process.on("uncaughtException", listener);
+    made[0].end(1006);
+    await clock.pass(1_000);
+    made[1].get(welcome({ recovered: true }));
+    assert.deepEqual([lists.length, stored()], [2, "1-1"]);
+    lists[1].done();
+    await settle();
+    assert.equal(stored(), "1-7");
+  }));
+
+test("closed while its list is being loaded, it stores nothing any more", () =>
+  keeping(async ({ made, lists, stored, client }) => {
+    made[0].get(welcome());
+    client.close();
+    lists[0].done();
+    await settle();
+    assert.equal(stored(), "1-1");
+  }));
+
+test("it remembers the last 1,000 events, and no more", async () => {
+  const { made, told } = await join();
+  for (let i = 1; i <= 1_000; i++) made[0].get(event(`2-${i}`));
+  const times = () => told.filter((what) => what === "2-1").length;
+  made[0].get(event("2-1"));
+  assert.equal(times(), 1);
+  made[0].get(event("2-1001"));
+  made[0].get(event("2-1"));
+  assert.equal(times(), 2);
+});
+
+test("waits are random, and what the address asks for is kept", async () => {
+  const { client, made } = await join({ url: "https://notifier.example/ws?clinic=1" });
+  assert.equal(made[0].url, "wss://notifier.example/ws?clinic=1");
+  Math.random = () => 0.25;
+  made[0].end(1006);
+  assert.equal(client.status.wait, 250);
 });

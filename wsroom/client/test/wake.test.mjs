@@ -36,8 +36,11 @@ for (const how of ["online", "look"]) {
     inAWindow(async (it) => {
       it.made[0].end(1006);
       assert.equal(it.client.status.state, "waiting");
+      Math.random = () => 0.3;
       it[how]();
       await settle();
+      assert.equal(it.made.length, how === "look" ? 2 : 1, "a network that is back is so for all the screens of an office");
+      await it.clock.pass(300);
       assert.deepEqual([it.made.length, it.made[1].cursor], [2, "1-7"]);
     }));
 }
@@ -78,11 +81,58 @@ test("a window that is looked at asks only after half a minute without a frame, 
     assert.equal(made[0].sent.length, 1);
   }));
 
-test("a closed client does not listen any more", () =>
+test("a burst asks once, and again only after 5 s", () =>
+  inAWindow(async ({ made, clock, online }) => {
+    for (const after of [0, 4_000, 1_000]) {
+      await clock.pass(after);
+      for (let i = 0; i < 5; i++) {
+        online();
+        await settle();
+        made[0].get({ type: "renewed", expiresAt: "2030-01-01T00:00:00Z" });
+      }
+    }
+    assert.equal(made[0].sent.length, 2);
+  }));
+
+for (const how of ["online", "look"]) {
+  test(`an attempt that hangs is given up: ${how}`, () =>
+    inAWindow(async (it) => {
+      it.client.reconnect();
+      await it.clock.pass(1_900);
+      it[how]();
+      await it.clock.pass(50);
+      assert.equal(it.made.length, 2, "it may still come");
+      await it.clock.pass(50);
+      it[how]();
+      await it.clock.pass(1_000);
+      assert.deepEqual([it.made.length, it.made[1].closed], [3, true]);
+    }));
+}
+
+for (const code of [1013, 4429]) {
+  test(`the pause that the server asked for is kept: ${code}`, () =>
+    inAWindow(async ({ made, clock, online, look }) => {
+      made[0].end(code);
+      online();
+      look();
+      await clock.pass(1_999);
+      assert.equal(made.length, 1);
+      await clock.pass(1);
+      assert.equal(made.length, 2);
+    }));
+}
+
+test("a closed client does not listen any more, until it is told to go on", () =>
   inAWindow(async ({ client, made, online, look }) => {
     client.close();
     online();
     look();
     await settle();
     assert.equal(made.length, 1);
+    client.reconnect();
+    await settle();
+    made[1].get(welcome);
+    online();
+    await settle();
+    assert.equal(made[1].sent.length, 1);
   }));
