@@ -28,10 +28,11 @@ type client struct {
 
 	mu      sync.Mutex
 	stage   stage
-	opening bool      // the opener is at work, also beyond the welcome
-	auth    handshake // of the CONNECT that is being carried out, or was
-	told    bool      // its welcome was
-	dropped int       // events of the client
+	opening bool       // the opener is at work, also beyond the welcome
+	auth    handshake  // of the CONNECT that is being carried out, or was
+	told    bool       // its welcome was
+	again   *handshake // of a CONNECT that came while the opener was still at the one before
+	dropped int        // events of the client
 }
 
 type stage uint8
@@ -111,6 +112,9 @@ func (c *client) disconnect() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.again != nil:
+		c.again = nil
+		return true
 	case c.stage != connectedStage && c.stage != entering:
 		return false
 	case c.opening:

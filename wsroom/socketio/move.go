@@ -31,7 +31,10 @@ func (c *client) Pack(cursor string) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := luggage{OpeningToken: c.token, Attachments: c.attachments, Ack: c.ack, Dropped: c.dropped}
-	if c.stage == entering || c.stage == connectedStage {
+	switch {
+	case c.again != nil:
+		l.Token, l.PID, l.Offset, l.Asks = c.again.token, c.again.pid, c.again.offset, true
+	case c.stage == entering, c.stage == connectedStage:
 		l.Token, l.PID, l.Offset = c.auth.token, c.auth.pid, c.auth.offset
 		l.Asks, l.Connected = !c.told, c.told
 		l.Cursor = cursor

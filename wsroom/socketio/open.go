@@ -11,19 +11,29 @@ import (
 // errEnded says that the session ended while it was being brought up to date.
 var errEnded = errors.New("session ended")
 
-// connect takes a CONNECT packet to the default namespace.
+// connect takes a CONNECT packet to the default namespace. After a refusal or a DISCONNECT that the client knows of, the opener may still be at its last
+// steps: then the CONNECT waits for it.
 func (c *client) connect(auth handshake) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stage != outside || c.opening {
+	switch {
+	case c.stage != outside && c.stage != parting, c.again != nil:
 		return false
+	case c.opening:
+		c.again = &auth
+	default:
+		c.begin(auth)
 	}
+	return true
+}
+
+// begin starts the opener. Under mu.
+func (c *client) begin(auth handshake) {
 	c.stage, c.opening, c.auth, c.told = entering, true, auth, false
 	c.session.Go(func(ctx context.Context) {
 		c.open(ctx, auth)
 		c.opened()
 	})
-	return true
 }
 
 // opened is the opener's last act.
@@ -33,6 +43,11 @@ func (c *client) opened() {
 	c.opening = false
 	if c.stage == parting {
 		c.part()
+	}
+	if c.again != nil {
+		auth := *c.again
+		c.again = nil
+		c.begin(auth)
 	}
 }
 

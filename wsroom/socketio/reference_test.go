@@ -38,8 +38,9 @@ func (s *server) converse(t *testing.T, frames ...string) (seen []string) {
 			open = open && w.try(packet)
 		}
 		if frame == connectPacket {
-			open = open && w.until(`40{"sid":"`, &seen)
-			seen = append(seen, "connected")
+			if open = open && w.until(`40{"sid":"`, &seen); open {
+				seen = append(seen, "connected")
+			}
 		}
 		if !open || !w.try("40/1") || !w.until("44/1,", &seen) || !w.try("40/2") || !w.until("44/2,", &seen) {
 			return append(seen, "closed")
