@@ -59,9 +59,9 @@ func TestCONNECTWaitsForTheOpenerOfTheOneBefore(t *testing.T) {
 
 func TestOnlyOneCONNECTWaits(t *testing.T) {
 	for name, frames := range map[string][]string{
-		"a second CONNECT":       {"41", `40{"token":"2"}`, `40{"token":"2"}`},
-		"a second DISCONNECT":    {"41", "41"},
-		"a third DISCONNECT":     {"41", `40{"token":"2"}`, "41", "41"},
+		"a second CONNECT":         {"41", `40{"token":"2"}`, `40{"token":"2"}`},
+		"a second DISCONNECT":      {"41", "41"},
+		"a third DISCONNECT":       {"41", `40{"token":"2"}`, "41", "41"},
 		"an event before it is in": {"41", `40{"token":"2"}`, `42["x"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
