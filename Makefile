@@ -20,7 +20,7 @@ GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 REACT := cmd/notifier/demo/react
 
@@ -98,10 +98,33 @@ $(GOLANGCI):
 fmt: ## gofmt -s on every Go file
 	gofmt -s -w $$(git ls-files --cached --others --exclude-standard '*.go')
 
+# The picture is of all workloads and contenders, or it stays as it is.
 .PHONY: bench
-bench: ## Go benchmarks; BENCH=Publish picks some
+bench: ## side by side with a NestJS gateway and the bare floor, in under half an hour; ARGS='-run W1,W5 -repeat 1'
+	@.ci/install bench
+	@mkdir -p $(BIN)
+	@go run ./cmd/notifier/bench/compare -json $(BIN)/bench.json $(if $(ARGS),,-svg deploy/bench.svg) $(ARGS)
+
+# One process after the other: with -bench the packages wait for one another.
+MICRO     := go test -run '^$$' -bench '^Benchmark(Publish|BesideSlow|Backlog|Queue|Encode|Load|Pump)$$' -benchtime 0.6s -count 6 -timeout 15m \
+	./wsroom ./wsroom/socketio ./notifier
+BASELINE  ?= cmd/notifier/bench/testdata/micro.txt
+BENCHSTAT := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.PHONY: micro
+micro: ## micro-benchmarks next to their baseline, in four minutes; BASELINE=file for another than the committed one
 	@.ci/install demo
-	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
+	@mkdir -p $(BIN)
+	@$(MICRO) > $(BIN)/micro.txt || { cat $(BIN)/micro.txt; exit 1; }
+	@$(BENCHSTAT) baseline=$(BASELINE) now=$(BIN)/micro.txt
+
+# In two steps, so that a run that fails leaves the baseline as it was.
+.PHONY: micro-baseline
+micro-baseline: ## the baseline of `make micro`, anew from this machine and this code
+	@.ci/install demo
+	@mkdir -p $(BIN) $(dir $(BASELINE))
+	@$(MICRO) > $(BIN)/baseline.txt || { cat $(BIN)/baseline.txt; exit 1; }
+	@mv $(BIN)/baseline.txt $(BASELINE)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s) each

@@ -230,7 +230,7 @@ func TestALogThatMovesWhileItIsRead(t *testing.T) {
 	feed.feed.at, feed.feed.opened = Cursor{1, 10}, true
 
 	ctx := context.Background()
-	if err := feed.feed.publishUpTo(ctx, 12); err != nil { // the old server's end
+	if err := feed.feed.publishUpTo(ctx, 12, nil); err != nil { // the old server's end
 		t.Fatal(err)
 	}
 	if feed.feed.at != (Cursor{1, 10}) || len(feed.rooms.published) != 0 {

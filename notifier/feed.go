@@ -53,6 +53,8 @@ type Feed struct {
 	clock   serverClock // as the last probe has read it
 	commits timeLimit   // how long the next pump may take
 	yielded bool        // another daemon was numbering when we wanted to: only the first such look makes the next one soon
+	release attempt     // of the doctors of what was numbered last
+	doctors bool        // doctors' changes are told: a release makes a row that does not ring
 }
 
 // NewFeed makes a feed that looks into staging at least every poll.
@@ -67,33 +69,47 @@ func NewFeed(pool *pgxpool.Pool, rooms Rooms, loader *Loader, releaser *Releaser
 	return f
 }
 
-// round is one pass: number what is committed, then publish what is numbered. It tells whether there was
-// anything, so that the next look comes sooner.
-func (f *Feed) round(ctx context.Context) (busy bool, err error) {
+// prospect is when the next look should come, if no bell calls for one.
+type prospect uint8
+
+const (
+	later prospect = iota // there was nothing: ever later
+	usual                 // there was something, and more of it will ring
+	soon                  // there is, or was, what did not ring
+)
+
+// round is one pass: number what is committed, then publish what is numbered.
+func (f *Feed) round(ctx context.Context) (next prospect, err error) {
 	if err := f.locate(ctx); err != nil {
-		return false, err
+		return later, err
 	}
 	rung := f.rung.Swap(false) || !f.opened
 	for {
 		n, err := f.number(ctx, rung)
 		if err != nil {
-			return busy, err
+			return next, err
 		}
 		if err := f.open(ctx); err != nil {
-			return busy, err
+			return next, err
 		}
 		if n.end.Epoch != f.at.Epoch || n.end.Seq < f.at.Seq {
+			n.read = nil
 			if err := f.changeEpoch(ctx, n.end); err != nil {
-				return busy, err
+				return next, err
 			}
 		}
-		busy = busy || n.more || n.end.Seq > f.at.Seq || n.byOther && !f.yielded
+		switch {
+		case n.unrung, n.byOther && !f.yielded:
+			next = soon
+		case n.end.Seq > f.at.Seq:
+			next = max(next, usual)
+		}
 		f.yielded = n.byOther
-		if err := f.publishUpTo(ctx, n.end.Seq); err != nil {
-			return busy, err
+		if err := f.publishUpTo(ctx, n.end.Seq, n.read); err != nil {
+			return next, err
 		}
 		if !n.more {
-			return busy, nil
+			return next, nil
 		}
 		rung = true
 	}
@@ -142,8 +158,10 @@ func (f *Feed) open(ctx context.Context) error {
 // numbering is how far the log goes after number.
 type numbering struct {
 	end     Cursor
-	more    bool // a full batch was numbered: there may be more
-	byOther bool // another daemon is numbering at this moment; whether we hear its announcement or not, we look soon
+	read    []Event // the first events of what was numbered, if they are the next
+	more    bool    // a full batch was numbered: there may be more
+	unrung  bool    // rows were found by looking, or a writer is at work whose commit will not ring
+	byOther bool    // another daemon is numbering at this moment; whether we hear its announcement or not, we look soon
 }
 
 // number pumps if a bell or the probe says that rows wait.
@@ -156,7 +174,7 @@ func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 		}
 	}
 	began := time.Now()
-	p, ok, err := pump(ctx, f.pool, &f.commits, f.metrics)
+	p, ok, err := pump(ctx, f.pool, f.at.Seq, &f.commits, f.metrics)
 	if err != nil {
 		return numbering{}, err
 	}
@@ -169,17 +187,19 @@ func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 		f.announcer.announce(p.cursor.Seq)
 	}
 	if p.effectsWait {
-		f.releaser.Try(ctx, p.cursor.Seq-int64(p.events))
+		f.release = f.releaser.Try(p.cursor.Seq - int64(p.events))
 	}
-	return numbering{end: p.cursor, more: p.events == pumpBatch}, nil
+	return numbering{end: p.cursor, read: p.read, more: p.events == pumpBatch, unrung: p.silent || p.events > 0 && !rung || p.effectsWait && f.doctors}, nil
 }
 
-// publishUpTo reads and publishes batch by batch until the place is end.
-func (f *Feed) publishUpTo(ctx context.Context, end int64) error {
-	for f.at.Seq < end {
+// publishUpTo reads and publishes batch by batch until the place is end. The first batch may have been read already.
+func (f *Feed) publishUpTo(ctx context.Context, end int64, events []Event) (err error) {
+	for ; f.at.Seq < end; events = nil {
 		f.step()
 		began := time.Now()
-		events, err := readAfter(ctx, f.pool, f.at.Seq)
+		if len(events) == 0 {
+			events, err = readAfter(ctx, f.pool, f.at.Seq)
+		}
 		switch {
 		case err != nil:
 			return err
@@ -220,6 +240,7 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 	f.claimed = last.Seq
 	wanted := make([]Event, 0, len(events))
 	for _, event := range events {
+		f.doctors = f.doctors || event.Kind == KindDoctor
 		if _, ok := here[event.Account]; ok && event.AccountJSON != nil && event.isKnown() {
 			wanted = append(wanted, event)
 		}
@@ -232,6 +253,7 @@ func (f *Feed) publish(ctx context.Context, events []Event) error {
 			return err // the place has not moved: the batch is claimed and read again
 		}
 		f.tracer.Loaded(len(wanted), began)
+		f.release.wait(ctx)
 		for i, event := range wanted {
 			f.hand(ctx, event, data[i])
 		}

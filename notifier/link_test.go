@@ -193,7 +193,7 @@ func TestConnectionsThatSwallowEverythingAreReplaced(t *testing.T) {
 		sever func(*link, *clinic)
 	}{
 		{"idle ones", func(l *link, _ *clinic) { l.sever() }},
-		{"one that is numbering", func(l *link, c *clinic) { l.severAt("notifier.pump("); c.finish(1) }},
+		{"one that is numbering", func(l *link, c *clinic) { l.severAt("notifier.advance("); c.finish(1) }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

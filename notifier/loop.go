@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// eagerPoll is the pause before the first look after an event; it doubles up to the poll interval.
-	// Writers keep their bell silent beside another one that is in flight, so more often follows soon.
+	// eagerPoll is the pause before the next look when rows were found by looking, or a writer is at work whose commit will
+	// ring no bell, because another one that is in flight carries it; it doubles up to the poll interval.
 	eagerPoll = 5 * time.Millisecond
 	// feedBackoffMax bounds the pause after errors. For suspendAfter new clients notice nothing of them: a
 	// killed backend is replaced within it.
@@ -32,20 +32,20 @@ func (f *Feed) Run(ctx context.Context) error {
 	for {
 		started := time.Now()
 		f.steps.Add(1)
-		busy, err := f.round(ctx)
+		next, err := f.round(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
 			f.recovered(ctx, quiet, failing)
 			failing, backoff = time.Time{}, 0
-			pause = f.nextPause(pause, busy)
+			pause = f.nextPause(pause, next)
 		default:
 			quiet.warn(ctx, "feed_failed", sqlState(err), slog.Any("error", conceal(err)))
 			if failing.IsZero() {
 				failing = started
 			}
-			f.failed(err, failing)
+			f.failed(ctx, err, failing)
 			backoff = min(feedBackoffMax, max(2*backoff, 20*time.Millisecond))
 			pause = backoff/2 + rand.N(backoff/2) //nolint:gosec // jitter, not a secret
 		}
@@ -65,10 +65,14 @@ func (f *Feed) Work() (step int64, working bool) {
 	return step, step%2 == 1
 }
 
-// nextPause is short after an event and doubles while nothing happens.
-func (f *Feed) nextPause(last time.Duration, busy bool) time.Duration {
-	if busy {
+// nextPause is short when something did not ring, and then doubles while nothing happens.
+func (f *Feed) nextPause(last time.Duration, next prospect) time.Duration {
+	switch next {
+	case soon:
 		return min(f.eager, f.poll)
+	case usual:
+		return f.poll
+	case later:
 	}
 	return min(2*last, f.poll)
 }
@@ -102,14 +106,17 @@ func (f *Feed) hasNews() bool {
 	return announced > f.at.Seq || f.rung.Load()
 }
 
-func (f *Feed) failed(err error, since time.Time) {
+func (f *Feed) failed(ctx context.Context, err error, since time.Time) {
 	f.setHealth(newFeedError(err))
 	if f.opened && time.Since(since) > suspendAfter {
 		f.rooms.Suspend()
 		f.opened = false
 	}
-	if !isStatementFault(err) || IsNotMigrated(err) {
-		f.pool.Reset() // the other connections have most likely died with this one, or belong to a role that was dropped
+	switch {
+	case IsNotMigrated(err): // the other connections may belong to a role that was dropped
+		f.pool.Reset()
+	case !isStatementFault(err) && !isPooled(ctx, f.pool): // they have most likely died with this one
+		f.pool.Reset()
 	}
 }
 

@@ -12,17 +12,20 @@ import (
 func TestPausesGrowToThePollInterval(t *testing.T) {
 	const ms = time.Millisecond
 	f := &Feed{poll: 50 * ms, eager: eagerPoll}
-	pause := f.nextPause(time.Second, true)
+	pause := f.nextPause(time.Second, soon)
 	got := []time.Duration{pause}
 	for range 5 {
-		pause = f.nextPause(pause, false)
+		pause = f.nextPause(pause, later)
 		got = append(got, pause)
 	}
 	if want := []time.Duration{5 * ms, 10 * ms, 20 * ms, 40 * ms, 50 * ms, 50 * ms}; !slices.Equal(got, want) {
 		t.Errorf("pauses %v, want %v", got, want)
 	}
-	if f := (&Feed{poll: 2 * ms, eager: eagerPoll}); f.nextPause(2*ms, true) != 2*ms {
+	if f := (&Feed{poll: 2 * ms, eager: eagerPoll}); f.nextPause(2*ms, soon) != 2*ms {
 		t.Error("an eager look later than the poll interval")
+	}
+	if f.nextPause(5*ms, usual) != 50*ms {
+		t.Error("after what has rung, and will ring again, a look before the poll interval")
 	}
 }
 
@@ -66,20 +69,20 @@ func TestADaemonThatLosesThePumpLooksAgainSoon(t *testing.T) {
 	c := newClinic(t)
 	d := c.loader(t)
 	ctx := context.Background()
-	if busy, err := d.feed.round(ctx); err != nil || busy {
-		t.Fatalf("with nothing to do: busy %v, %v", busy, err)
+	if next, err := d.feed.round(ctx); err != nil || next != later {
+		t.Fatalf("with nothing to do: %v, %v", next, err)
 	}
 	release := c.holdPump()
 	c.finish(1)
-	if busy, err := d.feed.round(ctx); err != nil || !busy {
-		t.Errorf("while another is numbering: busy %v, %v", busy, err)
+	if next, err := d.feed.round(ctx); err != nil || next != soon {
+		t.Errorf("while another is numbering: %v, %v", next, err)
 	}
-	if busy, err := d.feed.round(ctx); err != nil || busy {
-		t.Errorf("while it hangs: busy %v, %v, which would be for ever", busy, err)
+	if next, err := d.feed.round(ctx); err != nil || next != later {
+		t.Errorf("while it hangs: %v, %v, which would be for ever", next, err)
 	}
 	release()
-	if busy, err := d.feed.round(ctx); err != nil || !busy || d.feed.at.Seq != 1 {
-		t.Errorf("afterwards: busy %v, %v, at %v", busy, err, d.feed.at)
+	if next, err := d.feed.round(ctx); err != nil || next != soon || d.feed.at.Seq != 1 {
+		t.Errorf("afterwards: %v, %v, at %v", next, err, d.feed.at)
 	}
 }
 

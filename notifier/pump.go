@@ -2,7 +2,6 @@ package notifier
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -43,20 +42,48 @@ type pumped struct {
 	cursor      Cursor
 	events      int
 	effectsWait bool
+	silent      bool    // a writer was at work whose commit will ring no bell
+	read        []Event // the first of these events, if they follow the place that was asked for
 }
 
-// pump numbers up to pumpBatch rows; ok is false when another daemon is numbering at this moment.
-func pump(ctx context.Context, pool *pgxpool.Pool, limit *timeLimit, metrics Metrics) (p pumped, ok bool, err error) {
+// pump numbers up to pumpBatch rows, and brings those that follow after; ok is false when another daemon is numbering at this moment.
+func pump(ctx context.Context, pool *pgxpool.Pool, after int64, limit *timeLimit, metrics Metrics) (p pumped, ok bool, err error) {
 	started := time.Now()
 	err = limit.run(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
-		return conn.QueryRow(ctx, pumpSQL, pumpBatch).Scan(&p.cursor.Seq, &p.cursor.Epoch, &p.events, &p.effectsWait)
+		rows, err := conn.Query(ctx, advanceSQL, pumpBatch, after, readBatch)
+		if err != nil {
+			return err
+		}
+		p, ok, err = collectPumped(rows)
+		return err
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return pumped{}, false, nil
-	}
 	if err != nil {
 		return pumped{}, false, fmt.Errorf("pump: %w", err)
 	}
-	metrics.Pumped(p.events, time.Since(started))
-	return p, true, nil
+	if ok {
+		metrics.Pumped(p.events, time.Since(started))
+	}
+	return p, ok, nil
+}
+
+// collectPumped reads all rows: what they say holds once there is no error behind them.
+func collectPumped(rows pgx.Rows) (p pumped, ok bool, err error) {
+	defer rows.Close()
+	said := []any{&p.cursor.Seq, &p.cursor.Epoch, &p.events, &p.effectsWait, &p.silent}
+	for rows.Next() {
+		var e Event
+		columns := e.columns()
+		alone := rows.RawValues()[len(said)] == nil
+		if alone {
+			clear(columns) // nil is not scanned into
+		}
+		if err := rows.Scan(append(said[:len(said):len(said)], columns...)...); err != nil {
+			return pumped{}, false, err
+		}
+		if !alone {
+			p.read = append(p.read, e)
+		}
+		ok = true
+	}
+	return p, ok, rows.Err()
 }

@@ -10,8 +10,10 @@ var (
 	pingSQL string
 	//go:embed probe.sql
 	probeSQL string
-	//go:embed pump.sql
-	pumpSQL string
+	//go:embed advance.sql
+	advanceSQL string
+	//go:embed listeners.sql
+	listenersSQL string
 	//go:embed lend.sql
 	lendSQL string
 	//go:embed announce.sql

@@ -44,20 +44,34 @@ func NewReleaser(pool *pgxpool.Pool, metrics Metrics, log *slog.Logger) *Release
 	return r
 }
 
-// Try asks for a pass that considers the doctors of the events after seq at once, and waits for it: 20 ms at
-// most, and not at all where a pass is waited for already. What cannot be settled is tried again by Run.
-func (r *Releaser) Try(ctx context.Context, seq int64) {
+// attempt is a pass that was asked for. The zero value is over.
+type attempt struct {
+	done  chan struct{}
+	until time.Time
+}
+
+// Try asks for a pass that considers the doctors of the events after seq at once. What cannot be settled is tried again by
+// Run. Where a pass is asked for already, the attempt is over: that pass will consider ours.
+func (r *Releaser) Try(seq int64) attempt {
 	r.consider(seq)
-	done := make(chan struct{})
+	a := attempt{make(chan struct{}), time.Now().Add(releasePatience)}
 	select {
-	case r.requests <- done:
+	case r.requests <- a.done:
+		return a
 	default:
-		return // the pass that is asked for already will consider ours
+		return attempt{}
 	}
-	patience := time.NewTimer(releasePatience)
+}
+
+// wait returns when the pass is over, 20 ms after it was asked for at the latest.
+func (a attempt) wait(ctx context.Context) {
+	if a.done == nil {
+		return
+	}
+	patience := time.NewTimer(time.Until(a.until))
 	defer patience.Stop()
 	select {
-	case <-done:
+	case <-a.done:
 	case <-patience.C:
 	case <-ctx.Done():
 	}

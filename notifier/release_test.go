@@ -212,7 +212,7 @@ func TestTryDoesNotWaitForAReleaserThatIsStuck(t *testing.T) {
 	r := NewReleaser(nil, NoMetrics{}, slog.New(slog.DiscardHandler))
 	started := time.Now()
 	for range 100 {
-		r.Try(context.Background(), 5)
+		r.Try(5).wait(context.Background())
 	}
 	if took := time.Since(started); took > time.Second {
 		t.Errorf("100 tries took %v, want the patience of one", took)
@@ -223,8 +223,8 @@ func TestTryDoesNotWaitForAReleaserThatIsStuck(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	<-r.requests
-	r.Try(ctx, 3)
-	r.Try(context.Background(), 9)
+	r.Try(3).wait(ctx)
+	r.Try(9).wait(context.Background())
 	if got := r.since.Load(); got != 3 {
 		t.Errorf("events after %d are to be considered, want the earliest", got)
 	}

@@ -103,6 +103,18 @@ func (s *sessions) onError(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 	return !strings.EqualFold(err.Severity, "FATAL")
 }
 
+// isPooled tells whether the pool's connections lead to a pooler, as far as those that are idle know. They do not die with
+// their server, and new ones may not get in: a pooler that looks passwords up has to ask that server.
+func isPooled(ctx context.Context, pool *pgxpool.Pool) (pooled bool) {
+	for _, conn := range pool.AcquireAllIdle(ctx) {
+		pooled = sessionOf(conn.Conn()).pooled()
+		conn.Release()
+	}
+	return pooled
+}
+
+func (s *session) pooled() bool { return s.wire.pooled != nil && s.wire.pooled.Load() }
+
 // giveUp hastens the pool, which keeps a connection's place until pgx has closed it: for one that does not answer that
 // takes 15 s, and four such connections would keep everybody waiting for so long.
 func (s *sessions) giveUp(conn *pgx.Conn) {

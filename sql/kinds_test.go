@@ -216,6 +216,7 @@ func TestDownTakesTheNewKindsWithItAndLeavesTheOthers(t *testing.T) {
 	c.finish(2)
 	c.Exec(pgtest.App, `UPDATE doctors SET "isBusy" = false WHERE id = 3`)
 
+	down(t, m, false)
 	equal(t, "taken back", down(t, m, false), []string{"00011_kinds.sql"})
 	if got := dump(t, c.DB); got != before {
 		t.Errorf("the schema is not the previous release's:\n%s", difference(before, got))
@@ -235,7 +236,7 @@ func TestDownTakesTheNewKindsWithItAndLeavesTheOthers(t *testing.T) {
 		t.Errorf("%d released, want 1", got)
 	}
 
-	equal(t, "up again", up(t, m), []string{"00011_kinds.sql"})
+	equal(t, "up again", up(t, m), []string{"00011_kinds.sql", "00012_advance.sql"})
 	if routes, err := m.Routes(context.Background()); err != nil || routes.Doctors != nil || len(routes.Unable) != 1 {
 		t.Errorf("routes %+v, %v; want no doctors' trigger and one old daemon", routes, err)
 	}
@@ -264,6 +265,7 @@ func TestAnInstallationFromBeforeGetsTheNameOfTheDoctorsAccount(t *testing.T) {
 		db := pgtest.Agenda(t)
 		m, _ := migrator(t, db, sql.Config{})
 		down(t, m, false)
+		down(t, m, false)
 		up(t, m) // finds no column of the default name
 		if got := names(db); got != "" {
 			t.Fatalf("stored %q, want none", got)
@@ -272,6 +274,7 @@ func TestAnInstallationFromBeforeGetsTheNameOfTheDoctorsAccount(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "--column doctors.account=") {
 			t.Errorf("the route was made: %v", err)
 		}
+		down(t, m, false)
 		down(t, m, false)
 		m, _ = migrator(t, db, sql.Config{Names: sql.Names{Columns: map[string]string{"doctors.account": "clinic_id"}}})
 		up(t, m)

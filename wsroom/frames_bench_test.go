@@ -15,15 +15,15 @@ var benchEvent = Event{
 	Data: slices.Concat([]byte(`{"id":123,"notes":"`), bytes.Repeat([]byte("n"), 680), []byte(`"}`)),
 }
 
-// BenchmarkEncode: what encoding once for a room saves, per member.
+// BenchmarkEncode: an event for a room, encoded once for all its members, and into the replay of one. That of Socket.IO is in its package.
 func BenchmarkEncode(b *testing.B) {
-	b.Run("message", func(b *testing.B) {
+	b.Run("protocol=plain/for=room", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			Plain.Message(benchEvent)
 		}
 	})
-	b.Run("into a replay", func(b *testing.B) {
+	b.Run("protocol=plain/for=replay", func(b *testing.B) {
 		b.ReportAllocs()
 		buf := make([]byte, 0, 4096)
 		for b.Loop() {
@@ -41,7 +41,7 @@ func (nobody) GiveUp() {}
 // BenchmarkQueue: an event through one member's queue, the ring of the pool included, and for a room of 10,000 without their sockets.
 func BenchmarkQueue(b *testing.B) {
 	for _, members := range []int{1, 100, 10_000} {
-		b.Run(fmt.Sprint(members), func(b *testing.B) {
+		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
 			h := NewHub(HubConfig{})
 			h.Open(1, "1-1")
 			all := make([]*Member, members)
@@ -75,7 +75,7 @@ func BenchmarkQueue(b *testing.B) {
 // BenchmarkClaim: 10,000 accounts are here; nobody new, or one new account, since the last claim.
 func BenchmarkClaim(b *testing.B) {
 	for _, newcomer := range []bool{false, true} {
-		b.Run(fmt.Sprintf("newcomer %v", newcomer), func(b *testing.B) {
+		b.Run(fmt.Sprintf("newcomer=%v", newcomer), func(b *testing.B) {
 			h := NewHub(HubConfig{})
 			h.Open(1, "1-1")
 			join := func(account string) *Member {

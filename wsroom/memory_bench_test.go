@@ -19,22 +19,12 @@ func newIdleHandler() http.Handler {
 // BenchmarkIdleMemory says what an idle connection costs. Run it with -benchtime=5000x: b.N is the number of connections.
 func BenchmarkIdleMemory(b *testing.B) { roomtest.BenchmarkIdle(b, mustJoin) }
 
-// rawJoin is a client of a few bytes: a net.Conn that has read its welcome and answered a ping that nobody sent.
-func rawJoin(addr string) (net.Conn, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	if err := handshake(conn, "1"); err != nil {
-		return nil, err
-	}
-	_, err = conn.Write([]byte{0x8a, 0x80, 0, 0, 0, 0})
-	return conn, err
-}
-
 func mustJoin(b *testing.B, addr string) net.Conn {
 	b.Helper()
-	conn, err := rawJoin(addr)
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		err = joinPlain(conn, "1")
+	}
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,12 +1,7 @@
 package wsroom_test
 
 import (
-	"bufio"
-	"fmt"
-	"io"
 	"net"
-	"os"
-	"os/exec"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,57 +11,6 @@ import (
 // The shapes that a writer could have, on real sockets whose other ends are in another process. Each is given one frame for each of 1,000
 // connections and is done when all are written. The figure to compare is the CPU time of this process per delivery.
 
-// drainerEnv makes the test binary a process that connects as often as the number says, to the address, and reads.
-const drainerEnv = "WSROOM_DRAINER"
-
-// drainConnections is that process: its target is "tcp|ws address number".
-func drainConnections(target string) {
-	var kind, addr string
-	var n int
-	if _, err := fmt.Sscan(target, &kind, &addr, &n); err != nil {
-		panic(err)
-	}
-	for range n {
-		var conn net.Conn
-		var err error
-		if kind == "ws" {
-			conn, err = rawJoin(addr)
-		} else {
-			conn, err = net.Dial("tcp", addr)
-		}
-		if err != nil {
-			panic(err)
-		}
-		go func() { _, _ = io.Copy(io.Discard, conn) }() // until the process ends
-	}
-	fmt.Println("ready")
-	_, _ = io.Copy(io.Discard, os.Stdin)
-}
-
-// startDrainer has another process connect n times and read.
-func startDrainer(b *testing.B, kind, addr string, n int) (ready *bufio.Reader) {
-	b.Helper()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", drainerEnv, kind, addr, n))
-	child.Stderr = os.Stderr
-	stdin, err := child.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	stdout, err := child.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = stdin.Close()
-		_ = child.Wait()
-	})
-	return bufio.NewReader(stdout)
-}
-
 // drained returns n plain connections that another process reads from.
 func drained(b *testing.B, n int) []net.Conn {
 	b.Helper()
@@ -75,29 +19,20 @@ func drained(b *testing.B, n int) []net.Conn {
 		b.Fatal(err)
 	}
 	defer listener.Close()
-	startDrainer(b, "tcp", listener.Addr().String(), n)
+	await := startDrainer(b, "tcp", listener.Addr().String(), "0", n)
 	conns := make([]net.Conn, n)
 	for i := range conns {
 		if conns[i], err = listener.Accept(); err != nil {
 			b.Fatal(err)
 		}
 	}
+	await()
 	b.Cleanup(func() {
 		for _, conn := range conns {
 			_ = conn.Close()
 		}
 	})
 	return conns
-}
-
-// cpu is the processor time that this process has used.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 type shape interface {

@@ -195,7 +195,7 @@ func (d *daemon) run(ctx context.Context) error {
 	defer stop()
 	group, working := errgroup.WithContext(working)
 	for _, part := range []func(context.Context) error{
-		d.feed.Run, d.listener.Run, d.releaser.Run, d.retention.Run, d.watch.Run, d.verifier.Run, d.life.run, d.strangers.run,
+		d.feed.Run, d.listener.Run, d.releaser.Run, d.retention.Run, d.watch.Run, d.verifier.Run, d.life.run, d.strangers.run, giveBack,
 	} {
 		group.Go(func() error { return part(working) })
 	}

@@ -12,7 +12,7 @@ var keepOrder = sync.OnceFunc(func() { cobra.EnableCommandSorting = false })
 
 // newRootCommand builds the whole command line. Every command is a constructor, so that a test gets a fresh one.
 func newRootCommand() *cobra.Command {
-	keepOrder() // the order below is the order in which a newcomer needs them
+	keepOrder() // see newCommands
 	root := &cobra.Command{
 		Use:   "notifier",
 		Short: "Tells every screen of a clinic at once that an appointment has ended",
@@ -48,7 +48,13 @@ a file (NOTIFIER_…_FILE).`,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(wrapFlags(root.UsageTemplate()))
-	root.AddCommand(
+	root.AddCommand(newCommands()...)
+	return root
+}
+
+// newCommands are in the order in which a newcomer needs them.
+func newCommands() []*cobra.Command {
+	return []*cobra.Command{
 		newServeCommand(),
 		newMigrateCommand(),
 		newRoutesCommand(),
@@ -61,9 +67,9 @@ a file (NOTIFIER_…_FILE).`,
 		newKickCommand(),
 		newTraceCommand(),
 		newSendTestCommand(),
+		newBenchCommand(),
 		newVersionCommand(),
-	)
-	return root
+	}
 }
 
 // wrapFlags breaks the help of flags at 100 columns; cobra's own template never breaks a line.

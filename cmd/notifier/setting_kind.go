@@ -41,8 +41,8 @@ func (s *settings) duration(target *time.Duration, name, fallback, help string, 
 }
 
 // number is a whole number.
-func (s *settings) number(target *int, name, fallback, help string, demands ...func(int) error) {
-	add(s, target, &setting{name: name, kind: "int", fallback: fallback, help: help}, func(text string) (int, error) {
+func (s *settings) number(target *int, name, fallback, help string, demands ...func(int) error) *setting {
+	return add(s, target, &setting{name: name, kind: "int", fallback: fallback, help: help}, func(text string) (int, error) {
 		value, err := strconv.Atoi(text)
 		if err != nil {
 			return 0, fmt.Errorf("%s is not a whole number", shown(text))
@@ -52,9 +52,9 @@ func (s *settings) number(target *int, name, fallback, help string, demands ...f
 }
 
 // toggle is true or false; the flag alone means true.
-func (s *settings) toggle(target *bool, name, fallback, help string) {
+func (s *settings) toggle(target *bool, name, fallback, help string) *setting {
 	v := &setting{name: name, kind: "bool", fallback: fallback, help: help, choices: []string{"true", "false"}}
-	add(s, target, v, func(text string) (bool, error) {
+	return add(s, target, v, func(text string) (bool, error) {
 		value, err := strconv.ParseBool(text)
 		if err != nil {
 			return false, fmt.Errorf("%s is neither true nor false", shown(text))

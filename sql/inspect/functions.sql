@@ -5,7 +5,7 @@ SELECT p.oid::regprocedure::text, quote_ident(o.rolname), o.rolname = $1::text,
        EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search\_path=pg\_catalog%' OR c IN ('search_path=', 'search_path=""')),
        p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE'),
        f.volatile AND p.provolatile <> 'v'
-FROM (VALUES ('capture', true, false), ('pump', true, false), ('release', true, false), ('prune', true, false), ('lend_bell', true, false),
+FROM (VALUES ('capture', true, false), ('pump', true, false), ('advance', true, false), ('release', true, false), ('prune', true, false), ('lend_bell', true, false),
              ('enlist', true, false), ('discharge', true, false), ('statuses', true, false), ('send_test', true, false),
              ('capture_doctor', true, false), ('capture_test', true, false), ('unable', false, false), ('ring', false, false), ('server', false, false),
              ('may_release', false, true), ('postpone', false, false), ('unreported', false, false), ('stage', false, false),

@@ -127,7 +127,9 @@ func assertOrder(t *testing.T, one traced, notBefore time.Time) {
 		case span.GetEndTimeUnixNano() < span.GetStartTimeUnixNano(), span.GetEndTimeUnixNano() > one.root.GetEndTimeUnixNano():
 			t.Errorf("%s ends before it begins, or after the root", span.GetName())
 		}
-		last = span
+		if span.GetName() != "release" { // it runs beside what follows it here
+			last = span
+		}
 	}
 	if one.root.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR {
 		t.Errorf("the trace is an error: %s", one.root.GetStatus().GetMessage())

@@ -46,8 +46,9 @@ securityContext:
 {{- /* Numbers as they were written: not 4.194304e+06. */ -}}
 {{- define "notifier.environment" -}}
 {{- range $name, $value := . }}
-{{- if has $name (list "ADDR" "ADMIN_ADDR" "PEER_ADDR" "PEER_HOST" "DRAIN" "TLS_CERT" "TLS_KEY") }}
-{{- fail (printf "settings.%s is the chart's own: see values.yaml" $name) }}
+{{- if has $name (list "ADDR" "ADMIN_ADDR" "PEER_ADDR" "PEER_HOST" "DRAIN" "TLS_CERT" "TLS_KEY"
+      "JWT_SECRET" "JWT_PREVIOUS_SECRET" "ADMIN_TOKEN") }}
+{{- fail (printf "settings.%s is the chart's own, or a secret, which comes as a file: see values.yaml" $name) }}
 {{- end }}
 - name: NOTIFIER_{{ $name }}
   value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
