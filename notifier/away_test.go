@@ -41,8 +41,8 @@ func TestADatabaseThatIsMigratedLater(t *testing.T) {
 func TestADatabaseThatLacksSomething(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, take, give string }{
-		{"the right to number", `REVOKE EXECUTE ON FUNCTION notifier.advance(integer, bigint, integer) FROM notifier_runtime`,
-			`GRANT EXECUTE ON FUNCTION notifier.advance(integer, bigint, integer) TO notifier_runtime`},
+		{"the right to number", `REVOKE EXECUTE ON FUNCTION notifier.advance(integer, bigint, integer, integer) FROM notifier_runtime`,
+			`GRANT EXECUTE ON FUNCTION notifier.advance(integer, bigint, integer, integer) TO notifier_runtime`},
 		{"the view", `ALTER VIEW notifier.appointment_dto RENAME TO elsewhere`, `ALTER VIEW notifier.elsewhere RENAME TO appointment_dto`},
 	}
 	for _, test := range tests {

@@ -154,7 +154,7 @@ func BenchmarkPump(b *testing.B) {
 			}
 			last := head.cursor.Seq
 			advance := func() {
-				p, ok, err := pump(ctx, d.pool, last, &timeLimit{}, NoMetrics{})
+				p, ok, err := pump(ctx, d.pool, last, 0, &timeLimit{}, NoMetrics{})
 				if err != nil || !ok || p.events != count || len(p.read) != min(count, readBatch) {
 					b.Fatal(p.events, len(p.read), ok, err)
 				}

@@ -140,7 +140,7 @@ func TestAStandbyIsToldFromAServerThatIsAway(t *testing.T) {
 	c := newClinic(t)
 	c.super(`ALTER ROLE notifier_runtime IN DATABASE ` + c.db.Name + ` SET default_transaction_read_only = on`)
 	d := c.loader(t)
-	_, _, err := pump(t.Context(), d.pool, 0, &d.feed.commits, NoMetrics{})
+	_, _, err := pump(t.Context(), d.pool, 0, 0, &d.feed.commits, NoMetrics{})
 	if got := newFeedError(err).(feedError).Code(); got != ReadOnly { //nolint:errorlint,forcetypeassert // what it is made of
 		t.Errorf("%v: %s", err, got)
 	}

@@ -53,6 +53,9 @@ type Feed struct {
 	clock   serverClock // as the last probe has read it
 	commits timeLimit   // how long the next pump may take
 	yielded bool        // another daemon was numbering when we wanted to: only the first such look makes the next one soon
+	came    int         // events that this round has numbered
+	crowd   bool        // the round before had a crowd of them
+	silent  time.Time   // until then nobody rings, at our request
 	release attempt     // of the doctors of what was numbered last
 	doctors bool        // doctors' changes are told: a release makes a row that does not ring
 }
@@ -84,6 +87,7 @@ func (f *Feed) round(ctx context.Context) (next prospect, err error) {
 		return later, err
 	}
 	rung := f.rung.Swap(false) || !f.opened
+	f.crowd, f.came = f.came >= crowdFrom, 0
 	for {
 		n, err := f.number(ctx, rung)
 		if err != nil {
@@ -174,13 +178,21 @@ func (f *Feed) number(ctx context.Context, rung bool) (numbering, error) {
 		}
 	}
 	began := time.Now()
-	p, ok, err := pump(ctx, f.pool, f.at.Seq, &f.commits, f.metrics)
+	var silence time.Duration
+	if f.crowd {
+		silence = crowdSilence
+	}
+	p, ok, err := pump(ctx, f.pool, f.at.Seq, silence, &f.commits, f.metrics)
 	if err != nil {
 		return numbering{}, err
 	}
 	if !ok {
 		seen, err := f.probe(ctx)
 		return numbering{end: seen.cursor, byOther: true}, err
+	}
+	f.came += p.events
+	if silence > 0 && p.events > 0 {
+		f.silent = time.Now().Add(silence)
 	}
 	if p.events > 0 {
 		f.tracer.Pumped(p.cursor.Seq-int64(p.events), p.cursor.Seq, rung, began)

@@ -17,6 +17,13 @@ const (
 	// killed backend is replaced within it.
 	feedBackoffMax = 200 * time.Millisecond
 	suspendAfter   = time.Second
+
+	// Where a round has numbered crowdFrom events or more, the next comes after as many milliseconds, crowdPause at most, and
+	// silences the bells for crowdSilence: what comes meanwhile is numbered, loaded and sent together, which costs each event
+	// a fraction. The silence outlasts the pause, so that whoever comes late does not ring; it ends by itself where the daemon does.
+	crowdFrom    = 3
+	crowdPause   = 25 * time.Millisecond
+	crowdSilence = 100 * time.Millisecond
 )
 
 var errNotStarted = errors.New("the log was not read yet")
@@ -65,14 +72,16 @@ func (f *Feed) Work() (step int64, working bool) {
 	return step, step%2 == 1
 }
 
-// nextPause is short when something did not ring, and then doubles while nothing happens.
+// nextPause is short when something did not ring, and then doubles while nothing happens. In a crowd it lets some gather.
 func (f *Feed) nextPause(last time.Duration, next prospect) time.Duration {
-	switch next {
-	case soon:
+	if f.came >= crowdFrom {
+		return min(time.Duration(f.came)*time.Millisecond, crowdPause, f.poll)
+	}
+	switch {
+	case next == soon, next == usual && time.Now().Before(f.silent):
 		return min(f.eager, f.poll)
-	case usual:
+	case next == usual:
 		return f.poll
-	case later:
 	}
 	return min(2*last, f.poll)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"notifier/sql/pgtest"
 )
 
 func TestPausesGrowToThePollInterval(t *testing.T) {
@@ -26,6 +28,16 @@ func TestPausesGrowToThePollInterval(t *testing.T) {
 	}
 	if f.nextPause(5*ms, usual) != 50*ms {
 		t.Error("after what has rung, and will ring again, a look before the poll interval")
+	}
+	f.silent = time.Now().Add(time.Minute)
+	if f.nextPause(5*ms, usual) != 5*ms {
+		t.Error("after what has rung before everybody was silenced, no look soon")
+	}
+	for came, want := range map[int]time.Duration{2: 5 * ms, crowdFrom: 3 * ms, 20: 20 * ms, 1000: crowdPause} {
+		f.came = came
+		if got := f.nextPause(50*ms, soon); got != want {
+			t.Errorf("after %d events at once a pause of %v, want %v", came, got, want)
+		}
 	}
 }
 
@@ -109,6 +121,32 @@ func TestTheBellAlone(t *testing.T) {
 			t.Errorf("the last is %+v, want the one that stayed open", got[15])
 		}
 	})
+}
+
+// Nobody rings in a crowd, and for a while after it: who comes then is found by the daemon's own looks, although the poll
+// would come in ten minutes.
+func TestWhoIsSilentInACrowdIsFound(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	d := c.serve(serve{accounts: []string{"1"}, poll: 10 * time.Minute})
+	sent := 0
+	for range 5 {
+		for range 4 { // the first finds a crowd, the next ask for silence
+			ids := []int{c.book(1, booked), c.book(1, booked), c.book(1, booked), c.book(1, booked)}
+			c.exec(`UPDATE appointments SET "statusId" = 5 WHERE id = ANY ($1)`, ids)
+			sent += len(ids)
+			d.rooms.awaitEvents(t, sent)
+		}
+		for range 10 { // 150 ms, in and after the silence
+			c.exec(`SELECT pg_sleep(0.015)`)
+			c.finish(1)
+			sent++
+			d.rooms.awaitEvents(t, sent)
+		}
+	}
+	if got := pgtest.Get[bool](c.db, `SELECT silent_until > '-infinity' FROM notifier.setting`); !got {
+		t.Error("nobody asked for silence")
+	}
 }
 
 // And without a bell, or without ears, the poll alone.

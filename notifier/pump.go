@@ -47,10 +47,11 @@ type pumped struct {
 }
 
 // pump numbers up to pumpBatch rows, and brings those that follow after; ok is false when another daemon is numbering at this moment.
-func pump(ctx context.Context, pool *pgxpool.Pool, after int64, limit *timeLimit, metrics Metrics) (p pumped, ok bool, err error) {
+// If there are any, nobody rings for as long as silence.
+func pump(ctx context.Context, pool *pgxpool.Pool, after int64, silence time.Duration, limit *timeLimit, metrics Metrics) (p pumped, ok bool, err error) {
 	started := time.Now()
 	err = limit.run(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
-		rows, err := conn.Query(ctx, advanceSQL, pumpBatch, after, readBatch)
+		rows, err := conn.Query(ctx, advanceSQL, pumpBatch, after, readBatch, silence.Milliseconds())
 		if err != nil {
 			return err
 		}

@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	releaseBatch    = 100                    // doctors in one pass
+	releaseBatch    = 100                    // effects in one pass, about
 	releaseInterval = 500 * time.Millisecond // how often waiting effects are looked at without an event
 	releasePatience = 20 * time.Millisecond  // how long an event waits for its doctor's release
 	releaseTimeout  = 2 * time.Second        // of one pass, which takes 250 ms at most unless a trigger on doctors hangs
+	releaseShort    = 5 * time.Millisecond   // a pass of at most this was not cut short, so it has left nothing that is due
 	releaseCareful  = time.Minute            // how long one doctor at a time is tried after a pass that failed
 )
 
@@ -120,13 +121,14 @@ func (r *Releaser) settle(ctx context.Context) error {
 		if time.Now().Before(r.careful) {
 			doctors = 1
 		}
+		began := time.Now()
 		told, err := r.pass(ctx, doctors, since)
 		if err != nil {
 			r.consider(since)
 			r.careful = time.Now().Add(releaseCareful)
 			return err
 		}
-		if told == 0 {
+		if told == 0 || told < doctors && time.Since(began) < releaseShort {
 			return nil
 		}
 	}

@@ -37,7 +37,7 @@ func (e *ears) DownSince() time.Time {
 func (d *daemon) watch(ears Ears, changes ...func(*Watch)) *Watch {
 	d.t.Helper()
 	w := NewWatch(d.pool, d.feed, ears, d.metrics, slog.New(slog.NewTextHandler(d.lines, nil)))
-	w.every, w.overdue, w.downFor = 20*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+	w.every, w.overdue, w.downFor = 20*time.Millisecond, 4*releaseInterval, 300*time.Millisecond
 	w.pumping.patience, w.stall.patience = 300*time.Millisecond, 300*time.Millisecond
 	for _, change := range changes {
 		change(w)

@@ -158,3 +158,46 @@ func TestTheBellIsLentForAWhile(t *testing.T) {
 		t.Errorf("a lease that is fresh went from %s to %s: one of several daemons is enough", until, got)
 	}
 }
+
+// In a crowd a daemon looks by itself every few milliseconds, and a bell would be waste.
+func TestADaemonThatLooksByItselfIsNotRungFor(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	advance := func(silence int) {
+		t.Helper()
+		execute(t, c.runtime, fmt.Sprintf(`SELECT notifier.advance(10, 0, 10, %d)`, silence))
+	}
+	bells := listening(t, c.DB)
+	rings := func(when string, want int) {
+		t.Helper()
+		c.finish(1)
+		if got := len(bells()); got != want {
+			t.Errorf("%s: %d bells, want %d", when, got, want)
+		}
+	}
+	rings("before", 1)
+	advance(0)
+	rings("after a look that asks for no silence", 1)
+	advance(60_000)
+	rings("in the silence", 0)
+	until := pgtest.Get[string](c.DB, `SELECT silent_until::text FROM notifier.setting`)
+	advance(60_000)
+	if got := pgtest.Get[string](c.DB, `SELECT silent_until::text FROM notifier.setting`); got != until {
+		t.Errorf("a fresh silence went from %s to %s: it is written once in a while only", until, got)
+	}
+	c.Exec(pgtest.Superuser, `UPDATE notifier.setting SET silent_until = clock_timestamp()`)
+	rings("afterwards", 1)
+
+	// The log waits for nobody who holds the settings.
+	holder := c.Connect(pgtest.Superuser)
+	execute(t, holder, `BEGIN`)
+	execute(t, holder, `SELECT FROM notifier.setting FOR UPDATE`)
+	execute(t, c.runtime, `SET lock_timeout = '50ms'`)
+	advance(60_000)
+	equal(t, "staged", c.staged(), nil)
+	execute(t, holder, `COMMIT`)
+	rings("since nobody could write that there is silence", 1)
+	advance(0)
+	advance(60_000)
+	rings("since nothing came", 1)
+}

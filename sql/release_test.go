@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -287,6 +288,79 @@ func TestTwoDaemonsReleaseEachDoctorOnce(t *testing.T) {
 		|| string_agg(n || ' ' || outcome, ', ') FROM (SELECT outcome, count(*) AS n FROM notifier.effect GROUP BY outcome) AS o`)
 	if want := "160 freed, 160 released"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Many doctors are taken together, and one of them spoils it for none of the others.
+func TestOfManyDoctorsEachGetsHisOwnOutcome(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.Exec(pgtest.Owner, `
+		INSERT INTO doctors (id, "accountId", name, "isBusy") SELECT n, 1, 'Dr.', n <> 105 FROM generate_series(101, 120) AS n;
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.id IN (106, 115) THEN RAISE EXCEPTION ''no'' USING ERRCODE = ''23000''; END IF; RETURN NEW; END';
+		CREATE TRIGGER refuse BEFORE UPDATE ON doctors FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	serving := c.book(110, emAtendimento)
+	want := map[int64]settled{}
+	for n := range 20 {
+		for range 2 {
+			c.finish(101 + n)
+		}
+		first, second := int64(2*n+1), int64(2*n+2)
+		want[first], want[second] = settled{first, "released", ""}, settled{second, "was_free", ""}
+	}
+	want[9] = settled{9, "was_free", ""}
+	for _, seq := range []int64{11, 12, 29, 30} {
+		want[seq] = settled{seq, "", "23000"}
+	}
+	for _, seq := range []int64{19, 20} {
+		want[seq] = settled{seq, "", "guarded"}
+	}
+	for _, seq := range []int64{37, 38} {
+		want[seq] = settled{seq, "gone", ""}
+	}
+	c.pump()
+	c.Exec(pgtest.Superuser, `DELETE FROM appointments WHERE "doctorId" = 119; DELETE FROM doctors WHERE id = 119`)
+	got := map[int64]settled{}
+	for _, s := range c.release(0) {
+		if _, twice := got[s.Seq]; twice {
+			t.Errorf("told of %d twice", s.Seq)
+		}
+		got[s.Seq] = s
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	for n := 101; n <= 120; n++ {
+		if stays := n == 106 || n == 110 || n == 115; n != 119 && c.busy(n) != stays {
+			t.Errorf("doctor %d: busy %v, want %v", n, !stays, stays)
+		}
+	}
+	c.change(serving, finalizado)
+	c.Exec(pgtest.Owner, `DROP TRIGGER refuse ON doctors`)
+	c.pump()
+	c.retryNow()
+	c.release(0)
+	if left := pgtest.Get[int](c.DB, `SELECT count(*) FROM notifier.effect WHERE outcome IS NULL`); left != 0 {
+		t.Errorf("%d effects still wait", left)
+	}
+}
+
+// A call that asks for one doctor gets to him past those who cannot be released.
+func TestWhoCannotBeReleasedTakesNobodysPlace(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.Exec(pgtest.Owner, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.id = 1 THEN RAISE EXCEPTION ''no''; END IF; RETURN NEW; END';
+		CREATE TRIGGER refuse BEFORE UPDATE ON doctors FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	c.book(2, emAtendimento)
+	for doctor := range 3 {
+		c.finish(doctor + 1)
+	}
+	c.pump()
+	execute(t, c.runtime, `SELECT notifier.release(1, 0)`)
+	if c.busy(3) || !c.busy(1) || !c.busy(2) {
+		t.Error("the wrong doctors are free")
 	}
 }
 
