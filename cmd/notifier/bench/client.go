@@ -25,6 +25,8 @@ type client struct {
 	rest    []byte   // of a frame that is not complete
 	seen    []uint64 // a bit for each of the account's appointments
 	cursor  []byte   // the id of the last event
+	stream  *Stream  // nil: only counted
+	door    int      // where it is, of the swarm's
 	pid     string   // of Socket.IO's recovery
 }
 
@@ -102,12 +104,13 @@ func (c *client) text(payload []byte, now int64, answer []byte) ([]byte, error) 
 }
 
 var (
-	plainEvent   = []byte(`{"type":"event",`)
-	plainWelcome = []byte(`{"type":"welcome",`)
-	plainError   = []byte(`{"type":"error",`)
-	plainCursor  = []byte(`"cursor":"`)
-	plainID      = []byte(`"id":"`)
-	plainData    = []byte(`"event":"appointmnents.finished","data":{"id":`)
+	plainEvent     = []byte(`{"type":"event",`)
+	plainWelcome   = []byte(`{"type":"welcome",`)
+	plainError     = []byte(`{"type":"error",`)
+	plainCursor    = []byte(`"cursor":"`)
+	plainID        = []byte(`"id":"`)
+	plainRecovered = []byte(`"recovered":true`)
+	plainData      = []byte(`"event":"appointmnents.finished","data":{"id":`)
 )
 
 // plain takes a frame of the plain protocol.
@@ -118,13 +121,13 @@ func (c *client) plain(payload []byte, now int64) error {
 			c.keep(after[len(plainID):])
 		}
 		if _, data, found := bytes.Cut(payload, plainData); found {
-			c.swarm.score.delivered(c, number(data), len(payload), now)
+			c.delivered(number(data), len(payload), now)
 		}
 	case bytes.HasPrefix(payload, plainWelcome):
 		if _, cursor, found := bytes.Cut(payload, plainCursor); found {
 			c.keep(cursor)
 		}
-		c.joined(now)
+		c.joined(bytes.Contains(payload, plainRecovered), now)
 	case bytes.HasPrefix(payload, plainError):
 		return fmt.Errorf("refused: %s", clip(payload))
 	}
@@ -138,7 +141,7 @@ func (c *client) packet(payload []byte, now int64, answer []byte) ([]byte, error
 	switch {
 	case len(payload) == 0:
 	case bytes.HasPrefix(payload, socketIOEvent):
-		c.swarm.score.delivered(c, number(payload[len(socketIOEvent):]), len(payload), now)
+		c.delivered(number(payload[len(socketIOEvent):]), len(payload), now)
 		if tail := bytes.TrimSuffix(payload, []byte(`"]`)); len(tail) < len(payload) && c.pid != "" {
 			c.cursor = append(c.cursor[:0], tail[bytes.LastIndexByte(tail, '"')+1:]...)
 		}
@@ -147,10 +150,11 @@ func (c *client) packet(payload []byte, now int64, answer []byte) ([]byte, error
 	case payload[0] == '0':
 		answer = appendFrame(answer, opText, c.connect())
 	case bytes.HasPrefix(payload, []byte(`40{`)):
+		before := c.pid
 		if _, pid, found := bytes.Cut(payload, []byte(`"pid":"`)); found {
 			c.pid = string(quoted(pid))
 		}
-		c.joined(now)
+		c.joined(c.pid == before, now)
 	case bytes.HasPrefix(payload, []byte("44")), bytes.HasPrefix(payload, []byte("41")):
 		return answer, fmt.Errorf("refused: %s", clip(payload))
 	}
@@ -167,11 +171,19 @@ func (c *client) connect() []byte {
 	return append(packet, `"}`...)
 }
 
-func (c *client) joined(now int64) {
+// joined takes a welcome. It is recovered if the server goes on where the client was.
+func (c *client) joined(recovered bool, now int64) {
 	if c.stage == joining {
 		c.stage = joined
+		c.stream.joined(recovered, now)
 		c.swarm.joined(now)
 	}
+}
+
+// delivered takes an event's appointment.
+func (c *client) delivered(id int64, size int, now int64) {
+	c.swarm.score.delivered(c, id, size, now)
+	c.stream.hear(id)
 }
 
 // keep remembers where the client is, for when it comes back.

@@ -151,6 +151,14 @@ func (c *clinic) newWriter(ctx context.Context, s *score) (*writer, error) {
 
 // finalise ends these appointments in one transaction, and notes the time between the UPDATE and its COMMIT.
 func (w *writer) finalise(ctx context.Context, indexes ...int) error {
+	if err := w.update(ctx, indexes); err != nil {
+		return err
+	}
+	return w.commit(ctx, indexes)
+}
+
+// update ends these appointments in a transaction that stays open.
+func (w *writer) update(ctx context.Context, indexes []int) error {
 	ids := make([]int64, len(indexes))
 	for i, index := range indexes {
 		ids[i] = w.clinic.first + int64(index)
@@ -158,16 +166,20 @@ func (w *writer) finalise(ctx context.Context, indexes ...int) error {
 	var batch pgx.Batch
 	batch.Queue("BEGIN")
 	batch.Queue(finaliseSQL, ids)
-	err := w.conn.SendBatch(ctx, &batch).Close()
-	if err == nil {
-		at := now()
-		for _, index := range indexes {
-			w.score.sent(index, at)
-		}
-		_, err = w.conn.Exec(ctx, "COMMIT")
-	}
-	if err != nil {
+	if err := w.conn.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("finalise appointments: %w", err)
+	}
+	return nil
+}
+
+// commit notes the time, and ends the transaction of update.
+func (w *writer) commit(ctx context.Context, indexes []int) error {
+	at := now()
+	for _, index := range indexes {
+		w.score.sent(index, at)
+	}
+	if _, err := w.conn.Exec(ctx, "COMMIT"); err != nil {
+		return fmt.Errorf("commit finalised appointments: %w", err)
 	}
 	return nil
 }

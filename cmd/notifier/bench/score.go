@@ -26,8 +26,8 @@ func newScore(c *clinic) *score {
 	return &score{clinic: c, stamps: make([]atomic.Int64, c.count()), latency: hdrhistogram.New(1, maxLatency, 3)}
 }
 
-// sent says that the COMMIT for an appointment is about to be sent.
-func (s *score) sent(index int, now int64) { s.stamps[index].Store(now) }
+// sent says that the COMMIT for an appointment is about to be sent. Of several the first counts: it may have succeeded without an answer.
+func (s *score) sent(index int, now int64) { s.stamps[index].CompareAndSwap(0, now) }
 
 // delivered takes an event's appointment.
 func (s *score) delivered(c *client, id int64, size int, now int64) {

@@ -15,6 +15,7 @@ import (
 type swarm struct {
 	target Target
 	host   string
+	doors  int // addresses, of which each connection takes one by chance; 0: one
 	score  *score
 	net    network
 
@@ -28,6 +29,7 @@ type swarm struct {
 	all     chan struct{} // closed when all are joined, made by who waits
 	lastIn  int64
 	closed  bool
+	endless bool // whoever is refused tries for ever
 }
 
 // network opens connections. Its methods are called under the swarm's lock, and what happens on a link comes back as heard and lost.
@@ -53,7 +55,7 @@ func newSwarm(t Target, s *score) (*swarm, error) {
 		return nil, fmt.Errorf("parse URL: %w", err)
 	}
 	w := &swarm{target: t, host: address.Host, score: s}
-	if w.net, err = newNetwork(w, address); err != nil {
+	if w.net, err = newNetwork(w, []*url.URL{address}); err != nil {
 		return nil, fmt.Errorf("open sockets: %w", err)
 	}
 	return w, nil
@@ -127,6 +129,7 @@ func (s *swarm) next() {
 // try connects a client.
 func (s *swarm) try(c *client) {
 	var err error
+	c.door = rand.IntN(max(s.doors, 1)) //nolint:gosec // as a proxy without affinity does
 	if c.link, err = s.net.dial(c); err != nil {
 		s.failed(c, err)
 	}
@@ -180,14 +183,19 @@ func (s *swarm) failed(c *client, err error) {
 	if s.firstly == nil {
 		s.firstly = err
 	}
-	if s.tries > maxTries*len(s.clients) {
+	if s.tries > maxTries*len(s.clients) && !s.endless {
 		if s.all != nil {
 			close(s.all)
 			s.all = nil
 		}
 		return
 	}
-	time.AfterFunc(50*time.Millisecond+rand.N(200*time.Millisecond), func() { //nolint:gosec // jitter, not a secret
+	s.later(c, 50*time.Millisecond+rand.N(200*time.Millisecond)) //nolint:gosec // jitter, not a secret
+}
+
+// later has a client try after so long.
+func (s *swarm) later(c *client, after time.Duration) {
+	time.AfterFunc(after, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.closed && c.link == nil {

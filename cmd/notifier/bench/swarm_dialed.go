@@ -17,16 +17,16 @@ const dialTimeout = 20 * time.Second
 
 // dialed is the network by package net, a goroutine for each connection: for TLS, and where there is no epoll.
 type dialed struct {
-	swarm   *swarm
-	address *url.URL
-	ctx     context.Context //nolint:containedctx // ends with close, for connections that are being opened
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
-	dials   int
+	swarm  *swarm
+	doors  []*url.URL
+	ctx    context.Context //nolint:containedctx // ends with close, for connections that are being opened
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+	dials  int
 }
 
-func newDialed(s *swarm, address *url.URL) *dialed {
-	d := &dialed{swarm: s, address: address}
+func newDialed(s *swarm, doors []*url.URL) *dialed {
+	d := &dialed{swarm: s, doors: doors}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
 }
@@ -44,13 +44,14 @@ func (d *dialed) dial(c *client) (link, error) {
 	}
 	d.dials++
 	s := &socket{}
-	d.done.Go(func() { d.follow(c, s, dialer) })
+	address := d.doors[c.door]
+	d.done.Go(func() { d.follow(c, s, dialer, address) })
 	return s, nil
 }
 
 // follow reads one connection to its end.
-func (d *dialed) follow(c *client, s *socket, dialer net.Dialer) {
-	err := d.open(s, dialer)
+func (d *dialed) follow(c *client, s *socket, dialer net.Dialer, address *url.URL) {
+	err := d.open(s, dialer, address)
 	if err == nil {
 		d.swarm.mu.Lock()
 		err = s.write(c.opening())
@@ -74,12 +75,12 @@ func (d *dialed) follow(c *client, s *socket, dialer net.Dialer) {
 	}
 }
 
-func (d *dialed) open(s *socket, dialer net.Dialer) error {
+func (d *dialed) open(s *socket, dialer net.Dialer, address *url.URL) error {
 	ctx, cancel := context.WithTimeoutCause(d.ctx, dialTimeout, errors.New("connect: no answer"))
 	defer cancel()
-	conn, err := dialer.DialContext(ctx, "tcp", hostPort(d.address))
-	if err == nil && d.address.Scheme == "wss" {
-		secured := tls.Client(conn, &tls.Config{ServerName: d.address.Hostname(), MinVersion: tls.VersionTLS12})
+	conn, err := dialer.DialContext(ctx, "tcp", hostPort(address))
+	if err == nil && address.Scheme == "wss" {
+		secured := tls.Client(conn, &tls.Config{ServerName: address.Hostname(), MinVersion: tls.VersionTLS12})
 		if err = secured.HandshakeContext(ctx); err != nil {
 			err = errors.Join(err, conn.Close())
 		}

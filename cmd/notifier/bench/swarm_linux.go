@@ -13,16 +13,14 @@ import (
 
 // newNetwork waits for all sockets with one epoll: a read per delivery and nothing else, so that the generator takes less of the machine than what it
 // measures. TLS goes the usual way.
-func newNetwork(s *swarm, address *url.URL) (network, error) {
-	if address.Scheme == "wss" {
-		return newDialed(s, address), nil
+func newNetwork(s *swarm, doors []*url.URL) (network, error) {
+	if doors[0].Scheme == "wss" {
+		return newDialed(s, doors), nil
 	}
-	resolved, err := net.ResolveTCPAddr("tcp", hostPort(address))
+	to, err := resolve(doors)
 	if err != nil {
 		return nil, err
 	}
-	port := resolved.AddrPort()
-	to := netip.AddrPortFrom(port.Addr().Unmap(), port.Port())
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -38,10 +36,22 @@ func newNetwork(s *swarm, address *url.URL) (network, error) {
 	return p, nil
 }
 
+func resolve(doors []*url.URL) (to []netip.AddrPort, err error) {
+	for _, door := range doors {
+		resolved, err := net.ResolveTCPAddr("tcp", hostPort(door))
+		if err != nil {
+			return nil, err
+		}
+		port := resolved.AddrPort()
+		to = append(to, netip.AddrPortFrom(port.Addr().Unmap(), port.Port()))
+	}
+	return to, nil
+}
+
 // poll is the network on epoll.
 type poll struct {
 	swarm *swarm
-	to    netip.AddrPort
+	to    []netip.AddrPort
 	fd    int
 	bell  [2]int // a pipe, to end run
 	done  sync.WaitGroup
@@ -61,8 +71,9 @@ type wire struct {
 const bindAddressNoPort = 24
 
 func (p *poll) dial(c *client) (link, error) {
+	to := p.to[c.door]
 	family := syscall.AF_INET
-	if p.to.Addr().Is6() {
+	if to.Addr().Is6() {
 		family = syscall.AF_INET6
 	}
 	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
@@ -70,14 +81,14 @@ func (p *poll) dial(c *client) (link, error) {
 		return nil, fmt.Errorf("open a socket: %w", err)
 	}
 	w := &wire{poll: p, fd: fd, client: c}
-	if err := w.connect(); err != nil {
+	if err := w.connect(to); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect: %w", err), syscall.Close(fd))
 	}
 	p.wires[int32(fd)] = w //nolint:gosec // a file descriptor
 	return w, nil
 }
 
-func (w *wire) connect() error {
+func (w *wire) connect(door netip.AddrPort) error {
 	p := w.poll
 	if err := syscall.SetsockoptInt(w.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1); err != nil {
 		return err
@@ -93,10 +104,10 @@ func (w *wire) connect() error {
 	}
 	p.dials++
 	var to syscall.Sockaddr
-	if a := p.to.Addr(); a.Is6() {
-		to = &syscall.SockaddrInet6{Addr: a.As16(), Port: int(p.to.Port())}
+	if a := door.Addr(); a.Is6() {
+		to = &syscall.SockaddrInet6{Addr: a.As16(), Port: int(door.Port())}
 	} else {
-		to = &syscall.SockaddrInet4{Addr: a.As4(), Port: int(p.to.Port())}
+		to = &syscall.SockaddrInet4{Addr: a.As4(), Port: int(door.Port())}
 	}
 	if err := syscall.Connect(w.fd, to); err != nil && !errors.Is(err, syscall.EINPROGRESS) {
 		return err

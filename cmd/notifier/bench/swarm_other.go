@@ -4,4 +4,4 @@ package bench
 
 import "net/url"
 
-func newNetwork(s *swarm, address *url.URL) (network, error) { return newDialed(s, address), nil }
+func newNetwork(s *swarm, doors []*url.URL) (network, error) { return newDialed(s, doors), nil }

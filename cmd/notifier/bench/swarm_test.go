@@ -67,9 +67,9 @@ func (f *fakeServer) tell(ctx context.Context, frame string) {
 
 // eachNetwork runs a test with both kinds of network.
 func eachNetwork(t *testing.T, refuse int64, sources int, test func(t *testing.T, f *fakeServer, s *swarm)) {
-	for name, open := range map[string]func(*swarm, *url.URL) (network, error){
+	for name, open := range map[string]func(*swarm, []*url.URL) (network, error){
 		"usual":  newNetwork,
-		"dialed": func(s *swarm, u *url.URL) (network, error) { return newDialed(s, u), nil },
+		"dialed": func(s *swarm, doors []*url.URL) (network, error) { return newDialed(s, doors), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serveFake(t, refuse)
@@ -79,7 +79,7 @@ func eachNetwork(t *testing.T, refuse int64, sources int, test func(t *testing.T
 			}
 			c := &clinic{accounts: []int64{1}, each: 2, first: 10}
 			s := &swarm{target: Target{Protocol: Plain, Sources: sources}, host: address.Host, score: newScore(c)}
-			if s.net, err = open(s, address); err != nil {
+			if s.net, err = open(s, []*url.URL{address}); err != nil {
 				t.Fatal(err)
 			}
 			s.add(30, []string{"one"})
