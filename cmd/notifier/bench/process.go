@@ -95,3 +95,9 @@ func (p process) memory() (rss, peak int64, err error) {
 	}
 	return rss, peak, nil
 }
+
+// Resident is what a process has in memory, in bytes.
+func Resident(pid int) (rss int64, err error) {
+	rss, _, err = process{pid: pid}.memory()
+	return rss, err
+}
