@@ -105,6 +105,12 @@ bench: ## side by side with a NestJS gateway and the bare floor, in under half a
 	@mkdir -p $(BIN)
 	@go run ./cmd/notifier/bench/compare -json $(BIN)/bench.json $(if $(ARGS),,-svg deploy/bench.svg) $(ARGS)
 
+.PHONY: soak
+soak: ## 5,000 sockets that come and go for half an hour, a fault every minute; ARGS='-for 2m -conns 500 -fault-every 10s'
+	@.ci/install demo
+	@mkdir -p $(BIN)
+	@go run ./cmd/notifier/bench/soak -json $(BIN)/soak.json -svg $(BIN)/soak.svg -chart $(ARGS)
+
 # One process after the other: with -bench the packages wait for one another.
 MICRO     := go test -run '^$$' -bench '^Benchmark(Publish|BesideSlow|Backlog|Queue|Encode|Load|Pump)$$' -benchtime 0.6s -count 6 -timeout 15m \
 	./wsroom ./wsroom/socketio ./notifier

@@ -127,7 +127,7 @@ func (c *Crowd) Mingle(ctx context.Context) {
 			return
 		}
 		for due += float64(c.gathering.Conns) * step.Seconds() / c.gathering.Stay.Seconds(); due >= 1; due-- {
-			s := c.swarms[rand.IntN(len(c.swarms))]                        //nolint:gosec // which socket goes is no secret
+			s := c.swarms[rand.IntN(len(c.swarms))]                         //nolint:gosec // which socket goes is no secret
 			s.excuse(rand.IntN(len(s.clients)), rand.N(2*c.gathering.Away)) //nolint:gosec // as above
 		}
 	}
@@ -161,11 +161,11 @@ func (c *Crowd) Cut(door int) (cut int) {
 	return cut
 }
 
-// Settle returns when all sockets are joined and nothing has come for a while. Nobody may Mingle or Finalise meanwhile.
-func (c *Crowd) Settle(ctx context.Context) error {
+// Settle returns when all sockets are joined and nothing has come for so long. Nobody may Mingle or Finalise meanwhile.
+func (c *Crowd) Settle(ctx context.Context, rest time.Duration) error {
 	for {
 		now := c.Count()
-		if now.Joined == c.gathering.Conns && now.Rest > quiet {
+		if now.Joined == c.gathering.Conns && now.Rest > rest {
 			return nil
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {

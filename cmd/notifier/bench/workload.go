@@ -7,6 +7,7 @@
 //	swarm*.go     many sockets on few threads
 //	client.go     one socket: what it says, and what it makes of what it hears
 //	score.go      what arrived, when, and whether it should have
+//	crowd.go      sockets that come and go on several daemons; stream.go, what each has heard; supply.go, appointments while servers fail
 //	process.go    processor time and memory of the servers, from /proc
 //	report.go     the outcome, for people and for programs
 package bench

@@ -36,11 +36,13 @@ type options struct {
 	rate                            float64
 	from, json, svg                 string
 	chart                           bool
+	rest                            time.Duration // see lastRest; shorter in tests
 }
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	o.rest = lastRest
 	flags.DurationVar(&o.during, "for", 30*time.Minute, "how long")
 	flags.IntVar(&o.conns, "conns", 5000, "`sockets`, half of each protocol")
 	flags.IntVar(&o.accounts, "accounts", 250, "`accounts` that they are dealt out to")

@@ -62,6 +62,8 @@ type series struct {
 	of    func(s sample) float64
 }
 
+func goroutines(v vitals) float64 { return float64(v.Goroutines) }
+
 // draw writes what was measured as a picture.
 func (r *results) draw(path string) error {
 	var svg bytes.Buffer
@@ -114,7 +116,7 @@ func (r *results) panels() (panels []panel) {
 		{"Memory (RSS; thin: heap in use), MB", append([]series{
 			{"second thin", ofDaemon(1, quantities[1].of)}, {"first thin", ofDaemon(0, quantities[1].of)},
 		}, both(quantities[0].of)...)},
-		{"Goroutines", both(quantities[2].of)},
+		{"Goroutines", both(goroutines)},
 		{"Sockets that are joined", []series{{"all", func(s sample) float64 { return float64(s.Joined) }}}},
 		{"What waits: changes to be numbered, and releases", both(func(v vitals) float64 { return float64(v.Staging + v.Effects) })},
 	} {

@@ -20,7 +20,7 @@ func (r *results) plot(out io.Writer) {
 		of   func(s sample) float64
 	}{
 		{"first daemon, RSS in MB", ofDaemon(0, quantities[0].of)},
-		{"first daemon, goroutines", ofDaemon(0, quantities[2].of)},
+		{"first daemon, goroutines", ofDaemon(0, goroutines)},
 		{"sockets", func(s sample) float64 { return float64(s.Joined) }},
 	} {
 		fmt.Fprintf(out, "\n%s\n", what.name)

@@ -21,7 +21,7 @@ type results struct {
 	Unsettled string                    `json:"unsettled,omitempty"`
 	Findings  *findings                 `json:"findings"`
 	Count     bench.Count               `json:"count"`
-	Latency   bench.Latency             `json:"latencyMs"` // from COMMIT to socket, replays and outages included
+	Latency   bench.Latency             `json:"latencyMs"` // from COMMIT to socket, absences and outages included
 	Before    []vitals                  `json:"before"`    // of the daemons, without sockets
 	After     []vitals                  `json:"after"`
 	Warnings  map[string]map[string]int `json:"warnings"` // of each daemon's log, by message

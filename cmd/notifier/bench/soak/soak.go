@@ -15,9 +15,10 @@ import (
 
 // The phases before and after the load.
 const (
-	resting        = 3 * time.Second // before the daemons are looked at for the first time
-	settlePatience = 2 * time.Minute // for everybody to be there, and to have everything
-	leavePatience  = time.Minute     // for what sockets took to be given back
+	resting        = 3 * time.Second  // before the daemons are looked at for the first time
+	lastRest       = 10 * time.Second // without a delivery, and what is missing counts as lost
+	settlePatience = 2 * time.Minute  // for everybody to be there, and to have everything
+	leavePatience  = time.Minute      // for what sockets took to be given back
 )
 
 var errSettlePatience = errors.New("it took too long")
@@ -70,7 +71,7 @@ func (rec *recorder) play(ctx context.Context, o options, r *results) (streams [
 	r.Seconds = time.Since(rec.began).Seconds()
 	settling, cancel := context.WithTimeoutCause(ctx, settlePatience, errSettlePatience)
 	defer cancel()
-	if err := rec.site.crowd.Settle(settling); err != nil {
+	if err := rec.site.crowd.Settle(settling, o.rest); err != nil {
 		r.Unsettled = err.Error() // the judge says what that led to
 	}
 	r.Count = rec.site.crowd.Count()

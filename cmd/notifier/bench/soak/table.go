@@ -20,7 +20,7 @@ func (r *results) print(out io.Writer) {
 	row("told to fetch the list again", "%d", f.Resyncs)
 	row("sockets cut by a daemon", "%d", r.Count.Cut)
 	l := r.Latency
-	row("COMMIT to socket, outages included", "p50 %.1f ms, p90 %.1f ms, p99 %.0f ms, max %.0f ms", l.P50, l.P90, l.P99, l.Max)
+	row("COMMIT to socket, absences and outages included", "p50 %.1f ms, p90 %.1f ms, p99 %.0f ms, max %.0f ms", l.P50, l.P90, l.P99, l.Max)
 	row("faults", "%d", len(r.Marks))
 	for _, q := range quantities {
 		row("first daemon, "+q.name+", by thirds", "%s", trendOf(q, r.Samples, 0, r.Seconds))

@@ -9,12 +9,12 @@ import (
 // slack is how much more of something a daemon may have when the crowd has left: connections to the database, and their timers.
 const slack = 16
 
-// back reports whether no more goroutines and descriptors are left than there were.
+// back reports whether no sockets, and no more goroutines and descriptors are left than there were.
 func (v vitals) back(before vitals) bool {
-	return v.Up && before.Up && v.Goroutines <= before.Goroutines+slack && v.Files <= before.Files+slack
+	return v.Up && before.Up && v.Sockets == 0 && v.Goroutines <= before.Goroutines+slack && v.Files <= before.Files+slack
 }
 
-// quantity is something of a daemon that is to stay as it is.
+// quantity is something of a daemon that is to stay as it is, however its sockets come and go.
 type quantity struct {
 	name string
 	unit string
@@ -25,8 +25,8 @@ type quantity struct {
 var quantities = []quantity{
 	{"memory (RSS)", "MB", func(v vitals) float64 { return float64(v.RSS) / 1e6 }, 5},
 	{"heap in use", "MB", func(v vitals) float64 { return float64(v.Heap) / 1e6 }, 5},
-	{"goroutines", "", func(v vitals) float64 { return float64(v.Goroutines) }, 50},
-	{"descriptors", "", func(v vitals) float64 { return float64(v.Files) }, 50},
+	{"goroutines beside one a socket", "", func(v vitals) float64 { return float64(v.Goroutines - v.Sockets) }, 20},
+	{"descriptors beside one a socket", "", func(v vitals) float64 { return float64(v.Files - v.Sockets) }, 20},
 }
 
 // trend is a quantity of one daemon in the three thirds of the load: medians. What is kept of the last 20,000 events fills up in the first.

@@ -19,6 +19,7 @@ type vitals struct {
 	Heap       int64 `json:"heapBytes"` // in use, what is to be collected included
 	Goroutines int   `json:"goroutines"`
 	Files      int   `json:"files"`   // descriptors, sockets included
+	Sockets    int   `json:"sockets"` // that are joined, or about to be
 	Effects    int   `json:"effects"` // releases that wait
 	Staging    int   `json:"staging"` // changes that wait to be numbered
 }
@@ -31,6 +32,7 @@ func (d *daemon) vitals(ctx context.Context) (v vitals) {
 	}
 	metrics := parseMetrics(text)
 	v.Heap, v.Goroutines = int64(metrics["go_memstats_heap_inuse_bytes"]), int(metrics["go_goroutines"])
+	v.Sockets = int(metrics["notifier_connections"])
 	v.Effects, v.Staging = int(metrics["notifier_effects_waiting"]), int(metrics["notifier_staging_rows"])
 	pid := d.pid()
 	files, filesErr := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
@@ -42,13 +44,15 @@ func (d *daemon) vitals(ctx context.Context) (v vitals) {
 	return v
 }
 
-// parseMetrics reads the series without labels.
+// parseMetrics adds up the series of each metric.
 func parseMetrics(text []byte) map[string]float64 {
 	metrics := make(map[string]float64)
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		name, value, found := strings.Cut(lines.Text(), " ")
-		if number, err := strconv.ParseFloat(value, 64); found && err == nil {
-			metrics[name] = number
+		end := max(strings.LastIndexByte(lines.Text(), ' '), 0)
+		series, value := lines.Text()[:end], strings.TrimSpace(lines.Text()[end:])
+		name, _, _ := strings.Cut(series, "{")
+		if number, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(name, "#") {
+			metrics[name] += number
 		}
 	}
 	return metrics
