@@ -10,7 +10,7 @@ type Stream struct {
 // Spell is a part of a Stream from which nothing may be missing. The first begins with the first welcome. Another one begins whenever the server does not
 // go on where the socket was, and tells it to fetch its list again.
 type Spell struct {
-	Since int64   // when the welcome was read, on the clock of Crowd.Sent
+	Since int64   // when the welcome was read, on the clock of Sending
 	Heard []int32 // appointments, in the order in which they came
 }
 

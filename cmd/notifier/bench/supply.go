@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 )
@@ -125,16 +124,17 @@ func (k *clerk) close(ctx context.Context) error {
 	return err
 }
 
-// Sent is when the COMMIT of each appointment was sent that is finalised for certain, for the first time if it had to be sent again.
-func (c *Crowd) Sent() map[int32]int64 {
+// Sending is an appointment that is finalised for certain: whose it is, and when the COMMIT was sent, for the first time if it had to be sent again.
+type Sending struct{ Account, At int64 }
+
+// Sent is every appointment that is finalised for certain.
+func (c *Crowd) Sent() map[int32]Sending {
 	c.supply.mu.Lock()
 	defer c.supply.mu.Unlock()
-	sent := make(map[int32]int64, len(c.supply.done))
+	sent := make(map[int32]Sending, len(c.supply.done))
 	for _, index := range c.supply.done {
-		sent[int32(c.clinic.first)+int32(index)] = c.stamps.stamps[index].Load() //nolint:gosec // the column is an integer
+		id := int32(c.clinic.first) + int32(index) //nolint:gosec // the column is an integer
+		sent[id] = Sending{c.clinic.accounts[index/c.clinic.each], c.stamps.stamps[index].Load()}
 	}
 	return sent
 }
-
-// Accounts are those that sockets and appointments belong to.
-func (c *Crowd) Accounts() []int64 { return slices.Clone(c.clinic.accounts) }

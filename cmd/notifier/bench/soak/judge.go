@@ -21,7 +21,7 @@ type findings struct {
 	Lost       int      `json:"lost"`       // of them
 	Doubled    int      `json:"doubled"`    // deliveries to who had it
 	Disordered int      `json:"disordered"` // deliveries after a later one
-	Misrouted  int      `json:"misrouted"`  // deliveries of another account's, or of no event of the log
+	Misrouted  int      `json:"misrouted"`  // deliveries of another account's, or of no event of the log; and events that name another account
 	Resyncs    int      `json:"resyncs"`    // sockets that were told to fetch their list again: no fault of a soak is a reason for it
 	Unreleased int      `json:"unreleased"` // doctors of finalised appointments who are still busy
 	Examples   []string `json:"examples,omitempty"`
@@ -41,8 +41,8 @@ func (f *findings) wrong() int {
 }
 
 // judge compares what the clinic has committed with the log, and the log with what each socket has heard. The log is in its order; sent says of each
-// finalised appointment when its COMMIT was sent.
-func judge(log []entry, sent map[int32]int64, streams []bench.Stream) *findings {
+// finalised appointment whose it is and when its COMMIT was sent.
+func judge(log []entry, sent map[int32]bench.Sending, streams []bench.Stream) *findings {
 	f := &findings{Finalised: len(sent)}
 	rooms := f.judgeLog(log, sent)
 	for _, stream := range streams {
@@ -56,7 +56,7 @@ func judge(log []entry, sent map[int32]int64, streams []bench.Stream) *findings 
 }
 
 // judgeLog finds each appointment's event, and sorts them by account.
-func (f *findings) judgeLog(log []entry, sent map[int32]int64) map[int64]*room {
+func (f *findings) judgeLog(log []entry, sent map[int32]bench.Sending) map[int64]*room {
 	rooms := make(map[int64]*room)
 	logged := make(map[int32]bool, len(log))
 	for _, e := range log {
@@ -66,6 +66,10 @@ func (f *findings) judgeLog(log []entry, sent map[int32]int64) map[int64]*room {
 			continue
 		}
 		logged[e.appointment] = true
+		if s, known := sent[e.appointment]; !known || s.Account != e.account {
+			f.Misrouted++
+			f.example("the log has appointment %d as account %d's", e.appointment, e.account)
+		}
 		r := rooms[e.account]
 		if r == nil {
 			r = newRoom()
@@ -73,7 +77,7 @@ func (f *findings) judgeLog(log []entry, sent map[int32]int64) map[int64]*room {
 		}
 		r.places[e.appointment] = len(r.events)
 		r.events = append(r.events, e.appointment)
-		r.sent = append(r.sent, sent[e.appointment])
+		r.sent = append(r.sent, sent[e.appointment].At)
 	}
 	for appointment := range sent {
 		if !logged[appointment] {

@@ -14,8 +14,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // Two accounts with five events and one, each sent ten ticks after the one before.
 var (
 	truth = []entry{{1, 11}, {1, 12}, {2, 21}, {1, 13}, {1, 14}, {1, 15}}
-	sent  = map[int32]int64{11: 10, 12: 20, 21: 30, 13: 40, 14: 50, 15: 60}
+	sent  = sendings()
 )
+
+func sendings() map[int32]bench.Sending {
+	all := make(map[int32]bench.Sending)
+	for i, e := range truth {
+		all[e.appointment] = bench.Sending{Account: e.account, At: int64(10 * (i + 1))}
+	}
+	return all
+}
 
 func spell(since int64, heard ...int32) bench.Spell { return bench.Spell{Since: since, Heard: heard} }
 
@@ -44,7 +52,9 @@ func TestEveryKindOfWrongIsFound(t *testing.T) {
 		"a resync, and all after it":                    {1, []bench.Spell{spell(5, 11), spell(45, 14, 15)}, findings{Expected: 3, Resyncs: 1}},
 		"a resync, and one lost before it":              {1, []bench.Spell{spell(5, 11, 13), spell(55, 15)}, findings{Expected: 4, Lost: 1, Resyncs: 1}},
 		"a resync, and one lost after it":               {1, []bench.Spell{spell(5, 11), spell(45, 15)}, findings{Expected: 3, Lost: 1, Resyncs: 1}},
-		"a resync, and one of before it again":          {1, []bench.Spell{spell(5, 11, 12), spell(35, 12, 13, 14, 15)}, findings{Doubled: 1, Expected: 6, Resyncs: 1}},
+		"a resync, and one of before it again": {
+			1, []bench.Spell{spell(5, 11, 12), spell(35, 12, 13, 14, 15)}, findings{Doubled: 1, Expected: 6, Resyncs: 1},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -68,19 +78,22 @@ func TestTheLogIsComparedWithWhatWasCommitted(t *testing.T) {
 		log  []entry
 		want findings
 	}{
-		"it has everything":      {truth, findings{}},
-		"it lacks one":           {truth[1:], findings{Unlogged: 1}},
-		"it has one twice":       {append(slices.Clone(truth), entry{1, 11}), findings{Repeated: 1}},
-		"it is empty":            {nil, findings{Unlogged: 6}},
-		"it has one for another": {append(slices.Clone(truth), entry{2, 11}), findings{Repeated: 1}},
+		"it has everything":                  {truth, findings{}},
+		"it lacks one":                       {truth[1:], findings{Unlogged: 1}},
+		"it has one twice":                   {append(slices.Clone(truth), entry{1, 11}), findings{Repeated: 1}},
+		"it is empty":                        {nil, findings{Unlogged: 6}},
+		"it has one twice, once for another": {append(slices.Clone(truth), entry{2, 11}), findings{Repeated: 1}},
+		"it has one for another":             {append([]entry{{2, 11}}, truth[1:]...), findings{Misrouted: 1}},
+		"it has one that nobody finalised":   {append([]entry{{1, 19}}, truth...), findings{Misrouted: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := judge(c.log, sent, nil)
-			if got.Unlogged != c.want.Unlogged || got.Repeated != c.want.Repeated {
+			c.want.Finalised = len(sent)
+			if got.counts() != c.want.counts() {
 				t.Errorf("got %+v, want %+v", *got, c.want)
 			}
-			if (got.wrong() > 0) != (c.want.wrong() > 0) {
+			if (got.wrong() > 0) != (name != "it has everything") {
 				t.Errorf("%d are wrong", got.wrong())
 			}
 		})

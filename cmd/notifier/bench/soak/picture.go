@@ -15,7 +15,10 @@ import (
 //go:embed picture.svg.tmpl
 var pictureSVG string
 
-var pictureTemplate = template.Must(template.New("picture").Funcs(template.FuncMap{"esc": html.EscapeString}).Parse(pictureSVG))
+var pictureTemplate = template.Must(template.New("picture").Funcs(template.FuncMap{
+	"esc":  html.EscapeString,
+	"less": func(a, b int) int { return a - b },
+}).Parse(pictureSVG))
 
 // The layout, in pixels: panels one below the other, with the same axis of time.
 const (
@@ -90,7 +93,8 @@ func (r *results) picture() picture {
 	o, f := r.Options, r.Findings
 	p := picture{Width: pictureWidth, Left: plotLeft, Right: plotLeft + plotWidth}
 	p.Title = fmt.Sprintf("A soak of %s: %d sockets that come and go, %g events a second, a fault every %s", o.For, o.Conns, o.Rate, o.FaultEvery)
-	p.Subtitle = fmt.Sprintf("%d deliveries: %d lost, %d doubled, %d out of order, %d of another account.", r.Count.Deliveries, f.Lost, f.Doubled, f.Disordered, f.Misrouted)
+	p.Subtitle = fmt.Sprintf("%d deliveries: %d lost, %d doubled, %d out of order, %d of another account.",
+		r.Count.Deliveries, f.Lost, f.Doubled, f.Disordered, f.Misrouted)
 	p.Panels = r.panels()
 	foot := panelsTop + len(p.Panels)*panelStep
 	for i, fault := range faults {
@@ -99,8 +103,10 @@ func (r *results) picture() picture {
 	foot += (len(faults)+1)/2*lineHeight + lineHeight/2
 	p.Notes = append(p.Notes, place{X: 20, Y: float64(foot), Text: r.title()})
 	p.Height = foot + lineHeight
+	last := p.Panels[len(p.Panels)-1]
+	end := last.Y + last.Foot
 	for _, m := range r.Marks {
-		p.Marks = append(p.Marks, place{X: r.x(m.At), Y: float64(p.Panels[len(p.Panels)-1].Foot + (len(p.Panels)-1)*panelStep), Text: strconv.Itoa(m.Fault + 1)})
+		p.Marks = append(p.Marks, place{X: r.x(m.At), Y: float64(end), Text: strconv.Itoa(m.Fault + 1)})
 	}
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"notifier/cmd/notifier/bench"
@@ -41,7 +42,19 @@ type recordedOptions struct {
 }
 
 func (o options) recorded() recordedOptions {
-	return recordedOptions{o.conns, o.accounts, o.rate, o.during.String(), o.faultEvery.String(), o.stay.String(), o.away.String()}
+	return recordedOptions{o.conns, o.accounts, o.rate, short(o.during), short(o.faultEvery), short(o.stay), short(o.away)}
+}
+
+// short is a duration without minutes and seconds that are 0.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // judge reads what there is to compare, once it is at rest.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"notifier/cmd/notifier/bench"
 )
@@ -83,6 +84,18 @@ func TestResultsAreReadAsTheyWereWritten(t *testing.T) {
 	}
 	if _, err := readResults(path); err == nil {
 		t.Error("a file of something else is taken")
+	}
+}
+
+func TestDurationsAreShort(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		30 * time.Minute: "30m", time.Hour: "1h", 90 * time.Second: "1m30s", 10 * time.Second: "10s", 100 * time.Minute: "1h40m",
+		time.Hour + time.Second: "1h0m1s",
+	} {
+		if got := short(d); got != want {
+			t.Errorf("%v: got %s, want %s", d, got, want)
+		}
 	}
 }
 
@@ -169,8 +182,10 @@ func TestTheSmallestAndTheLargestValueFitIntoAPanel(t *testing.T) {
 func TestAPlotRisesWithItsValues(t *testing.T) {
 	t.Parallel()
 	lines := rows([]float64{0, 4, 8})
-	if len(lines) != plotRows || !strings.HasSuffix(lines[0], "│  █") || !strings.HasSuffix(lines[plotRows-1], "│ ██") || !strings.HasSuffix(lines[plotRows/2], "│ ██") {
-		t.Errorf("got\n%s", strings.Join(lines, "\n"))
+	for row, want := range map[int]string{0: "│  █", plotRows/2 - 1: "│  █", plotRows / 2: "│ ██", plotRows - 1: "│ ██"} {
+		if len(lines) != plotRows || !strings.HasSuffix(lines[row], want) {
+			t.Fatalf("row %d is to end with %s:\n%s", row, want, strings.Join(lines, "\n"))
+		}
 	}
 	var out bytes.Buffer
 	clean().plot(&out)

@@ -24,7 +24,7 @@ func small(t *testing.T, args string) options {
 	return o
 }
 
-// open opens a site. PostgreSQL's user must get into its folder, which is in the usual place.
+// open opens a site.
 func open(t *testing.T) *site {
 	s, err := openSite(t.Context(), t.TempDir())
 	if err != nil {
@@ -56,7 +56,6 @@ func TestASmallSoakFindsNothingWrong(t *testing.T) {
 	}
 }
 
-// sabotage makes PostgreSQL forget, repeat or mislead what it has captured, so that daemons that do all they can deliver something wrong.
 func TestWhatASmallSoakIsRobbedOfIsFound(t *testing.T) {
 	s := open(t)
 	if err := s.execute(t.Context(), postgres.Superuser, database, robberySQL); err != nil {
@@ -66,15 +65,16 @@ func TestWhatASmallSoakIsRobbedOfIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := r.Findings; f.Unlogged == 0 || r.verdict() == nil {
-		t.Errorf("every tenth change was kept from the log: %+v", f)
+	if f := r.Findings; f.Unlogged == 0 || f.Misrouted == 0 || r.verdict() == nil {
+		t.Errorf("of ten changes one was kept from the log and one has another account: %+v", f)
 	}
 }
 
 const robberySQL = `
-	CREATE FUNCTION public.rob() RETURNS trigger LANGUAGE plpgsql AS $$
+	CREATE FUNCTION public.rob() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 	BEGIN
 		IF NEW.appointment_id % 10 = 0 THEN RETURN NULL; END IF;
+		IF NEW.appointment_id % 10 = 5 THEN NEW.account_id := (SELECT min(id) + max(id) - NEW.account_id FROM public.accounts); END IF;
 		RETURN NEW;
 	END $$;
 	CREATE TRIGGER rob BEFORE INSERT ON notifier.staging FOR EACH ROW EXECUTE FUNCTION public.rob()`
@@ -88,7 +88,7 @@ func TestASoakThatIsInterruptedLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	progress := writerFunc(func([]byte) { cancel() }) // at the first fault
-	err := run(ctx, strings.Fields("-conns 40 -accounts 4 -fault-every 1s"), io.Discard, progress)
+	err := run(ctx, strings.Fields("-for 1m -conns 40 -accounts 4 -fault-every 1s"), io.Discard, progress)
 	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
 		t.Errorf("got %v, want it to say that it was interrupted", err)
 	}
