@@ -176,11 +176,11 @@ func (c *Crowd) Settle(ctx context.Context, rest time.Duration) error {
 
 // Count is a Crowd at one moment.
 type Count struct {
-	Joined     int
-	Deliveries int64
-	Cut        int           // connections that a server ended, since the beginning
-	Refused    int           // tries that failed, and connections that were cut
-	Rest       time.Duration // since the last delivery
+	Joined     int           `json:"joined"`
+	Deliveries int64         `json:"deliveries"`
+	Cut        int           `json:"cut"`     // connections that a server ended, since the beginning
+	Refused    int           `json:"refused"` // tries that failed
+	Rest       time.Duration `json:"-"`       // since the last delivery
 }
 
 // Count counts.
@@ -190,7 +190,7 @@ func (c *Crowd) Count() (n Count) {
 		s.mu.Lock()
 		n.Joined += s.open
 		n.Cut += s.cut
-		n.Refused += s.tries
+		n.Refused += s.tries - s.cut
 		s.mu.Unlock()
 		n.Deliveries += s.score.deliveries.Load()
 		last = max(last, s.score.last.Load())

@@ -150,6 +150,17 @@ func (d *daemon) end(ctx context.Context, sig syscall.Signal) error {
 	}
 }
 
+// replace ends the process, and starts another one after a while.
+func (d *daemon) replace(ctx context.Context, sig syscall.Signal, after time.Duration) error {
+	if err := d.end(ctx, sig); err != nil {
+		return err
+	}
+	if err := pause(ctx, after); err != nil {
+		return err
+	}
+	return d.start(ctx)
+}
+
 // kill is for the end of a soak, whatever state the process is in.
 func (d *daemon) kill() {
 	d.mu.Lock()

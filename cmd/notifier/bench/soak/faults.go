@@ -29,7 +29,7 @@ const (
 // have left behind.
 var faults = []fault{
 	{"a daemon is killed, and back after 1 s", func(ctx context.Context, s *site) error {
-		return errors.Join(s.mortal().end(ctx, syscall.SIGKILL), pause(ctx, gone), s.mortal().start(ctx))
+		return s.mortal().replace(ctx, syscall.SIGKILL, gone)
 	}},
 	{"PostgreSQL restarts", func(ctx context.Context, s *site) error { return s.server.Restart(ctx, postgres.Fast) }},
 	{"all sockets of a daemon are cut", func(_ context.Context, s *site) error {
@@ -47,7 +47,7 @@ var faults = []fault{
 	}},
 	{"1,000 appointments in one transaction", func(ctx context.Context, s *site) error { return s.crowd.Together(ctx, burst, 0) }},
 	{"a daemon is restarted", func(ctx context.Context, s *site) error {
-		return errors.Join(s.mortal().end(ctx, syscall.SIGTERM), s.mortal().start(ctx))
+		return s.mortal().replace(ctx, syscall.SIGTERM, 0)
 	}},
 	{"PostgreSQL crashes and recovers", func(ctx context.Context, s *site) error { return s.server.Restart(ctx, postgres.Immediate) }},
 	{"a DBA locks doctors and patients for 5 s", func(ctx context.Context, s *site) error { return s.lock(ctx) }},

@@ -136,6 +136,10 @@ func TestWhatGrowsInTheLastThirdIsNotFlat(t *testing.T) {
 	if trendOf(goroutines, nil, 0, 300).flat() {
 		t.Error("what was not measured is flat")
 	}
+	grown, same := trend{thirds: [3]float64{1, 100, 200}}, trend{thirds: [3]float64{1, 100, 100}}
+	if got := grown.verdict(enough) + ", " + same.verdict(enough) + ", " + grown.verdict(60); got != "NOT FLAT, flat, too short to say" {
+		t.Errorf("got %s", got)
+	}
 }
 
 func TestThePictureHasALineForEachDaemonAndAMarkForEachFault(t *testing.T) {

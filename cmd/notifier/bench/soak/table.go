@@ -18,12 +18,13 @@ func (r *results) print(out io.Writer) {
 	row("deliveries", "%d of %d", r.Count.Deliveries, f.Expected)
 	row("lost, doubled, disordered, misrouted", "%d, %d, %d, %d", f.Lost, f.Doubled, f.Disordered, f.Misrouted)
 	row("told to fetch the list again", "%d", f.Resyncs)
-	row("sockets cut by a daemon", "%d", r.Count.Cut)
+	row("connections ended by a daemon, tries refused", "%d, %d", r.Count.Cut, r.Count.Refused)
 	l := r.Latency
 	row("COMMIT to socket, absences and outages included", "p50 %.1f ms, p90 %.1f ms, p99 %.0f ms, max %.0f ms", l.P50, l.P90, l.P99, l.Max)
 	row("faults", "%d", len(r.Marks))
 	for _, q := range quantities {
-		row("first daemon, "+q.name+", by thirds", "%s", trendOf(q, r.Samples, 0, r.Seconds))
+		t := trendOf(q, r.Samples, 0, r.Seconds)
+		row("first daemon, "+q.name+", by thirds", "%s\t%s", t, t.verdict(r.Seconds))
 	}
 	for i, name := range daemonNames {
 		row(name+" daemon, goroutines", "%d before, %d after", r.Before[i].Goroutines, r.After[i].Goroutines)

@@ -55,11 +55,21 @@ func trendOf(q quantity, samples []sample, daemon int, seconds float64) (t trend
 func (t trend) flat() bool { return t.thirds[2] <= 1.1*t.thirds[1]+t.quantity.room }
 
 func (t trend) String() string {
-	verdict := "flat"
-	if !t.flat() {
-		verdict = "NOT FLAT"
+	return fmt.Sprintf("%.0f, %.0f, %.0f %s", t.thirds[0], t.thirds[1], t.thirds[2], t.quantity.unit)
+}
+
+// enough is how long a load has to be, in seconds, for its thirds to be compared: in a shorter one the first ramp is not over in the second third.
+const enough = 15 * 60
+
+// verdict says whether it is flat, after a load of so many seconds.
+func (t trend) verdict(seconds float64) string {
+	switch {
+	case seconds < enough:
+		return "too short to say"
+	case t.flat():
+		return "flat"
 	}
-	return fmt.Sprintf("%.0f, %.0f, %.0f %s\t%s", t.thirds[0], t.thirds[1], t.thirds[2], t.quantity.unit, verdict)
+	return "NOT FLAT"
 }
 
 // median is the middle, or between the two in the middle; NaN of nothing.
