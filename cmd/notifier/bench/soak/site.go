@@ -32,7 +32,7 @@ const (
 )
 
 // secret signs the tokens of the crowd. It protects nothing: all that it opens is made for a soak and removed after it.
-const secret = "soak-5d0c6f1be2a9471f8d3370c5" //nolint:gosec // as above
+const secret = "soak-5d0c6f1be2a9471f8d3370c5e8b64a12" //nolint:gosec // as above
 
 func token(account int64) (string, error) {
 	return auth.Sign([]byte(secret), auth.Claims{Account: strconv.FormatInt(account, 10), Subject: "7", TTL: 24 * time.Hour})
