@@ -11,7 +11,7 @@ import (
 )
 
 // maxLoadFaults bounds how often one Load is told no before it stops looking for rows that can be read: enough to
-// find six bad ones among 500, not enough to hold the others up when the view raises for all.
+// find six bad ones among a thousand, not enough to hold the others up when the view raises for all.
 const maxLoadFaults = 64
 
 // Loader reads the data of events. It may be used concurrently.

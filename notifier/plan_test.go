@@ -46,13 +46,13 @@ func TestStatementsUseIndexes(t *testing.T) {
 	}
 	grow := []string{"appointments", "patients", "contacts", "appointment_procedures", "procedures", "doctors", "event", "effect"}
 	statements := map[string]struct{ settings, text, args string }{
-		"load one": {loadSettingsSQL, loadSQL, `'{"17"}'`},
-		"doctors":  {loadSettingsSQL, loadDoctorSQL, `'{` + strings.Repeat("117,", 99) + `118}'`},
-		"load 500": {loadSettingsSQL, loadSQL, `'{` + strings.Repeat("17,", 499) + `18}'`},
-		"doctor":   {loadSettingsSQL, loadDoctorSQL, `'{"17"}'`},
-		"read":     {forAny, readSQL, `99000, 500`},
-		"probe":    {forAny, probeSQL, ``},
-		"survived": {forAny, survivedSQL, `1, 99000`},
+		"load one":  {loadSettingsSQL, loadSQL, `'{"17"}'`},
+		"doctors":   {loadSettingsSQL, loadDoctorSQL, `'{` + strings.Repeat("117,", 99) + `118}'`},
+		"load 1000": {loadSettingsSQL, loadSQL, `'{` + strings.Repeat("17,", 999) + `18}'`},
+		"doctor":    {loadSettingsSQL, loadDoctorSQL, `'{"17"}'`},
+		"read":      {forAny, readSQL, `99000, 1000`},
+		"probe":     {forAny, probeSQL, ``},
+		"survived":  {forAny, survivedSQL, `1, 99000`},
 
 		"replay one":  {replaySettingsSQL, replaySQL, `'{17}', '{100}', '{100000}', 200`},
 		"replay many": {replaySettingsSQL, replaySQL, repeated(500, "17", "100", "100000") + `, 200`},

@@ -30,9 +30,12 @@ type missedEvent struct {
 	round *round[*missedEvent]
 }
 
+// loadBatch bounds one load for clients who missed events.
+const loadBatch = 500
+
 func newSharedLoads(loader *Loader, turns chan struct{}) *sharedLoads {
 	l := &sharedLoads{loader: loader, pending: make(map[Cursor]*missedEvent)}
-	l.rounds = rounds[*missedEvent]{turns: turns, most: readBatch, ask: l.ask, over: l.over}
+	l.rounds = rounds[*missedEvent]{turns: turns, most: loadBatch, ask: l.ask, over: l.over}
 	return l
 }
 
