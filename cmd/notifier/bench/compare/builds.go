@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // builds are where the programs are.
@@ -15,15 +17,13 @@ type builds struct {
 	nest     string // its folder
 }
 
-// build compiles ours into dir, as a release is compiled. The gateway's packages are installed by `.ci/install`.
-func build(ctx context.Context, dir string) (builds, error) {
-	b := builds{notifier: filepath.Join(dir, "notifier"), floor: filepath.Join(dir, "floor")}
-	for path, folder := range map[string]string{b.notifier: "notifier/cmd/notifier", b.floor: "notifier/cmd/notifier/bench/floor"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", path, folder)
-		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return b, fmt.Errorf("build %s: %w: %s", folder, err, out)
-		}
+// build compiles ours into dir. The gateway's packages are installed by `.ci/install`.
+func build(ctx context.Context, dir string) (b builds, err error) {
+	if b.notifier, err = rig.Build(ctx, dir, rig.Daemon); err != nil {
+		return b, err
+	}
+	if b.floor, err = rig.Build(ctx, dir, "notifier/cmd/notifier/bench/floor"); err != nil {
+		return b, err
 	}
 	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "notifier/cmd/notifier/bench").Output()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"notifier/cmd/notifier/bench"
-	"notifier/sql"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 //go:embed plain_trigger.sql
@@ -37,10 +37,10 @@ const (
 // contenders are all, in the order in which they take turns.
 func contenders() []contender {
 	return []contender{
-		{ourPlain, "notifier, plain", bench.Plain, "notifier_runtime", migrate, serve},
-		{ourSocketIO, "notifier, Socket.IO", bench.SocketIO, "notifier_runtime", migrate, serve},
-		{nestGateway, "NestJS gateway", bench.SocketIO, owner, plainTrigger, nest},
-		{bareFloor, "floor", bench.Plain, owner, plainTrigger, floor},
+		{ourPlain, "notifier, plain", bench.Plain, rig.Runtime, rig.Migrate, serve},
+		{ourSocketIO, "notifier, Socket.IO", bench.SocketIO, rig.Runtime, rig.Migrate, serve},
+		{nestGateway, "NestJS gateway", bench.SocketIO, rig.Owner, plainTrigger, nest},
+		{bareFloor, "floor", bench.Plain, rig.Owner, plainTrigger, floor},
 	}
 }
 
@@ -61,32 +61,22 @@ func chooseContenders(list string) ([]contender, error) {
 	return chosen, nil
 }
 
-func migrate(ctx context.Context, url string) error {
-	migrator, err := sql.New(sql.Config{URL: url})
-	if err != nil {
-		return err
-	}
-	_, err = migrator.Up(ctx)
-	return err
+func plainTrigger(ctx context.Context, url string) error {
+	return rig.Execute(ctx, url, plainTriggerSQL)
 }
 
-func plainTrigger(ctx context.Context, url string) error { return execute(ctx, url, plainTriggerSQL) }
-
-// serve is the daemon as it comes: its limits, pings, metrics and log are on.
 func serve(b builds, url string) *exec.Cmd {
-	cmd := exec.Command(b.notifier, "serve", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--log-format", "json") //nolint:noctx // child ends it
-	cmd.Env = append(cmd.Environ(), "NOTIFIER_DATABASE_URL="+url, "NOTIFIER_JWT_SECRET="+secret)
-	return cmd
+	return rig.Command(b.notifier, url, rig.AnyAddress, rig.AnyAddress)
 }
 
 func nest(b builds, url string) *exec.Cmd {
 	cmd := exec.Command("node", filepath.Join(b.nest, "main.mjs")) //nolint:noctx // child ends it
-	cmd.Env = append(cmd.Environ(), "NODE_ENV=production", "NEST_DATABASE_URL="+url, "NEST_JWT_SECRET="+secret)
+	cmd.Env = append(cmd.Environ(), "NODE_ENV=production", "NEST_DATABASE_URL="+url, "NEST_JWT_SECRET="+rig.Secret)
 	return cmd
 }
 
 func floor(b builds, url string) *exec.Cmd {
 	cmd := exec.Command(b.floor) //nolint:noctx // child ends it
-	cmd.Env = append(cmd.Environ(), "FLOOR_DATABASE_URL="+url, "FLOOR_JWT_SECRET="+secret)
+	cmd.Env = append(cmd.Environ(), "FLOOR_DATABASE_URL="+url, "FLOOR_JWT_SECRET="+rig.Secret)
 	return cmd
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"notifier/cmd/notifier/bench"
+	"notifier/cmd/notifier/bench/rig"
 	"notifier/cmd/notifier/leaktest"
 )
 
@@ -51,15 +52,15 @@ func TestEveryContenderDoesTheJob(t *testing.T) {
 			if err := lab.open(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
-			url := lab.url(owner, c)
-			if err := errors.Join(execute(t.Context(), url, seedSQL), leaktest.Patients(t.Context(), url)); err != nil {
+			url := lab.url(rig.Owner, c)
+			if err := errors.Join(rig.Execute(t.Context(), url, seedSQL), leaktest.Patients(t.Context(), url)); err != nil {
 				t.Fatal(err)
 			}
-			child, err := startChild(t.Context(), c.name, c.command(b, lab.url(c.role, c)))
+			child, err := rig.Start(t.Context(), c.name, c.command(b, lab.url(c.role, c)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer child.end()
+			defer child.End()
 			sendsTheAppointments(t, c, child, url)
 			for _, w := range []bench.Workload{
 				{Name: "burst", Conns: 20, Accounts: 2, Burst: 50},
@@ -82,14 +83,14 @@ func openTestLab(t *testing.T) *lab {
 			t.Error(err)
 		}
 	})
-	if err := leaktest.Secret(leaktest.Key, secret); err != nil {
+	if err := leaktest.Secret(leaktest.Key, rig.Secret); err != nil {
 		t.Fatal(err)
 	}
 	return lab
 }
 
 // sendsTheAppointments finalises one after the other; the doctor is busy each time.
-func sendsTheAppointments(t *testing.T, c contender, child *child, url string) {
+func sendsTheAppointments(t *testing.T, c contender, child *rig.Child, url string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -123,13 +124,13 @@ func awaitFree(t *testing.T, conn *pgx.Conn) {
 	}
 }
 
-func losesNothing(t *testing.T, lab *lab, c contender, child *child, w bench.Workload) {
+func losesNothing(t *testing.T, lab *lab, c contender, child *rig.Child, w bench.Workload) {
 	t.Helper()
-	report, err := bench.Run(t.Context(), lab.url(owner, c), bench.Target{
-		URL: child.url(), Protocol: c.protocol, Token: token, PID: child.pid(), Postgres: lab.server.PID(),
+	report, err := bench.Run(t.Context(), lab.url(rig.Owner, c), bench.Target{
+		URL: child.URL(), Protocol: c.protocol, Token: rig.Token, PID: child.PID(), Postgres: lab.server.PID(),
 	}, w)
 	if err != nil {
-		t.Fatalf("%s: %v: %s", w.Name, err, child.voice.last())
+		t.Fatalf("%s: %v: %s", w.Name, err, child.Last())
 	}
 	want := report.Events * int64(w.Conns/w.Accounts)
 	if report.Lost+report.Doubled+report.Misrouted > 0 || report.Deliveries != want || (want == 0) != w.Storm {
@@ -144,9 +145,9 @@ func losesNothing(t *testing.T, lab *lab, c contender, child *child, w bench.Wor
 type screen struct{ conn *websocket.Conn }
 
 // dialScreen connects, and returns when the account's events will come.
-func dialScreen(t *testing.T, c contender, child *child) screen {
+func dialScreen(t *testing.T, c contender, child *rig.Child) screen {
 	t.Helper()
-	signed, err := token(1)
+	signed, err := rig.Token(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func dialScreen(t *testing.T, c contender, child *child) screen {
 	if c.protocol == bench.SocketIO {
 		path, header, joined = "/socket.io/?EIO=4&transport=websocket", nil, `40{"sid"`
 	}
-	conn, _, err := websocket.Dial(t.Context(), child.url()+path, &websocket.DialOptions{HTTPHeader: header})
+	conn, _, err := websocket.Dial(t.Context(), child.URL()+path, &websocket.DialOptions{HTTPHeader: header})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,11 @@
 //	contenders.go   what is measured, and how it is started
 //	lab.go          PostgreSQL, and a database for each contender
 //	builds.go       the programs
-//	token.go        tokens for the load
-//	child.go        a process that is up when it says so
 //	rounds.go       which run comes when
 //	figures.go      what counts of a workload, and the targets
 //	results.go      reports, and medians of them
 //	table.go        the outcome for people
 //	picture.go      the same as SVG
-//	machine.go      where it was measured
+//
+// What starts servers is in ../rig.
 package main

@@ -4,28 +4,14 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"notifier/cmd/notifier/bench/rig"
 )
 
-var errInterrupted = errors.New("interrupted")
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := compare(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if ctx.Err() != nil {
-		err = errInterrupted // whatever failed because of it
-	}
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "compare:", err)
-		os.Exit(1)
-	}
-}
+func main() { rig.Main("compare", compare) }
 
 // options are the flags.
 type options struct {
@@ -100,7 +86,8 @@ func (o options) results(ctx context.Context, progress io.Writer) (r results, er
 		return r, err
 	}
 	defer func() { err = errors.Join(err, lab.close()) }()
-	r = results{At: time.Now().UTC(), Quick: o.quick, Machine: thisMachine(ctx), Rounds: o.rounds}
+	r = results{At: time.Now().UTC(), Quick: o.quick, Machine: rig.ThisMachine(ctx), Rounds: o.rounds}
+	r.Machine.Node = rig.NodeVersion(ctx)
 	r.Runs, err = p.measure(ctx, b, lab, progress)
 	return r, err
 }

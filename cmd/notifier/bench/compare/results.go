@@ -10,15 +10,16 @@ import (
 	"time"
 
 	"notifier/cmd/notifier/bench"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // results are all that was measured, in the order in which it was.
 type results struct {
-	At      time.Time `json:"at"`
-	Quick   bool      `json:"quick,omitempty"` // too short to mean anything
-	Machine machine   `json:"machine"`
-	Rounds  int       `json:"rounds"`
-	Runs    []run     `json:"runs"`
+	At      time.Time   `json:"at"`
+	Quick   bool        `json:"quick,omitempty"` // too short to mean anything
+	Machine rig.Machine `json:"machine"`
+	Rounds  int         `json:"rounds"`
+	Runs    []run       `json:"runs"`
 }
 
 // run is one workload of one contender.

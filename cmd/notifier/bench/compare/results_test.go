@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"notifier/cmd/notifier/bench"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // measurement is W1 and W4 of all contenders in three rounds, of which the second is the median.
 func measurement() results {
 	r := results{
 		At: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), Rounds: 3,
-		Machine: machine{CPU: "A & B <1>", Cores: 2, System: "Linux 6", Go: "1.26", Postgres: "15.18", Node: "20"},
+		Machine: rig.Machine{CPU: "A & B <1>", Cores: 2, System: "Linux 6", Go: "1.26", Postgres: "15.18", Node: "20"},
 	}
 	for _, c := range contenders() {
 		cpu := map[string]float64{ourPlain: 0.6, ourSocketIO: 0.8, nestGateway: 1.2, bareFloor: 0.5}[c.name]

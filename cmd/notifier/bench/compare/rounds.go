@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"notifier/cmd/notifier/bench"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // runPatience bounds one run: the slowest takes a minute.
@@ -59,16 +60,16 @@ func (p plan) once(ctx context.Context, b builds, lab *lab, c contender, w bench
 	if err := lab.tidy(ctx, c); err != nil {
 		return report, err
 	}
-	child, err := startChild(ctx, c.name, c.command(b, lab.url(c.role, c)))
+	child, err := rig.Start(ctx, c.name, c.command(b, lab.url(c.role, c)))
 	if err != nil {
 		return report, err
 	}
-	defer child.end()
-	report, err = bench.Run(ctx, lab.url(owner, c), bench.Target{
-		URL: child.url(), Protocol: c.protocol, Sources: p.sources, Token: token, PID: child.pid(), Postgres: lab.server.PID(),
+	defer child.End()
+	report, err = bench.Run(ctx, lab.url(rig.Owner, c), bench.Target{
+		URL: child.URL(), Protocol: c.protocol, Sources: p.sources, Token: rig.Token, PID: child.PID(), Postgres: lab.server.PID(),
 	}, w)
 	if err != nil {
-		return report, fmt.Errorf("%w; its last words: %s", err, child.voice.last())
+		return report, fmt.Errorf("%w; its last words: %s", err, child.Last())
 	}
 	return report, nil
 }

@@ -10,14 +10,11 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
 
-	"notifier/cmd/notifier/leaktest"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // startPatience is generous: a machine that is busy should end no soak.
@@ -29,18 +26,17 @@ var errStartPatience = errors.New("it took too long")
 type daemon struct {
 	name        string
 	binary      string
-	env         []string
+	database    string // its URL
 	addr, admin string
 	complaints  complaints
 
-	mu    sync.Mutex
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when the process has ended
+	mu      sync.Mutex
+	process *rig.Process
 }
 
 // newDaemon reserves addresses for a daemon that is not started.
-func newDaemon(name, binary string, env ...string) (d *daemon, err error) {
-	d = &daemon{name: name, binary: binary, env: env}
+func newDaemon(name, binary, database string) (d *daemon, err error) {
+	d = &daemon{name: name, binary: binary, database: database}
 	if d.addr, err = freeAddress(); err != nil {
 		return nil, err
 	}
@@ -59,30 +55,21 @@ func freeAddress() (string, error) {
 
 // start starts the process and returns when it is ready.
 func (d *daemon) start(ctx context.Context) error {
-	kept := leaktest.Log("soak-" + d.name)
-	cmd := exec.Command(d.binary, "serve", "--addr", d.addr, "--admin-addr", d.admin, "--log-format", "json") //nolint:noctx // faults end it
-	cmd.Env = append(cmd.Environ(), d.env...)
-	cmd.Stderr = io.MultiWriter(kept, &d.complaints)
-	endWithParent(cmd)
-	ended, started := make(chan struct{}), make(chan error, 1)
-	go func() {
-		defer close(ended)
-		runtime.LockOSThread() // see endWithParent
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
-		}
-		_ = kept.Close() // a log
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("start %s: %w", d.name, err)
+	p, err := rig.Launch(d.name, rig.Command(d.binary, d.database, d.addr, d.admin), &d.complaints)
+	if err != nil {
+		return err
 	}
 	d.mu.Lock()
-	d.cmd, d.ended = cmd, ended
+	d.process = p
 	d.mu.Unlock()
-	return d.awaitReady(ctx, ended)
+	return d.awaitReady(ctx, p.Ended())
+}
+
+// current is the process that was started last.
+func (d *daemon) current() *rig.Process {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.process
 }
 
 func (d *daemon) awaitReady(ctx context.Context, ended <-chan struct{}) error {
@@ -122,28 +109,14 @@ func (d *daemon) get(ctx context.Context, path string) (body []byte, err error) 
 	return body, err
 }
 
-func (d *daemon) pid() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.cmd.Process.Pid
-}
-
-func (d *daemon) signal(sig syscall.Signal) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.cmd.Process.Signal(sig)
-}
-
 // end sends a signal and returns when the process has ended.
 func (d *daemon) end(ctx context.Context, sig syscall.Signal) error {
-	if err := d.signal(sig); err != nil {
+	p := d.current()
+	if err := p.Signal(sig); err != nil {
 		return fmt.Errorf("end %s: %w", d.name, err)
 	}
-	d.mu.Lock()
-	ended := d.ended
-	d.mu.Unlock()
 	select {
-	case <-ended:
+	case <-p.Ended():
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("end %s: %w", d.name, context.Cause(ctx))
@@ -163,16 +136,9 @@ func (d *daemon) replace(ctx context.Context, sig syscall.Signal, after time.Dur
 
 // kill is for the end of a soak, whatever state the process is in.
 func (d *daemon) kill() {
-	d.mu.Lock()
-	cmd, ended := d.cmd, d.ended
-	d.mu.Unlock()
-	if cmd == nil {
-		return
+	if p := d.current(); p != nil {
+		p.Kill()
 	}
-	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return // nobody will end it; the wait would be for ever
-	}
-	<-ended
 }
 
 // complaints are what a daemon warns of in its log, counted by message.

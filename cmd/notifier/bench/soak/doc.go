@@ -17,4 +17,6 @@
 //	trend.go     what is flat
 //	table.go     the outcome for people
 //	picture.go   the same as SVG; plot.go, in characters
+//
+// What starts servers is in ../rig.
 package main

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"notifier/cmd/notifier/bench/rig"
 	"notifier/sql/postgres"
 )
 
@@ -37,13 +38,13 @@ var faults = []fault{
 		return nil
 	}},
 	{"a daemon stands still for 5 s", func(ctx context.Context, s *site) error {
-		if err := s.steady().signal(syscall.SIGSTOP); err != nil {
+		if err := s.steady().current().Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
-		return errors.Join(pause(ctx, still), s.steady().signal(syscall.SIGCONT))
+		return errors.Join(pause(ctx, still), s.steady().current().Signal(syscall.SIGCONT))
 	}},
 	{"the daemons' connections to PostgreSQL are terminated", func(ctx context.Context, s *site) error {
-		return s.execute(ctx, postgres.Superuser, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+runtimer+"'")
+		return rig.Execute(ctx, s.server.URL(postgres.Superuser, database), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+rig.Runtime+"'")
 	}},
 	{"1,000 appointments in one transaction", func(ctx context.Context, s *site) error { return s.crowd.Together(ctx, burst, 0) }},
 	{"a daemon is restarted", func(ctx context.Context, s *site) error {
@@ -56,7 +57,7 @@ var faults = []fault{
 
 // lock keeps everybody from what the release writes and what the data of events is read from.
 func (s *site) lock(ctx context.Context) (err error) {
-	conn, err := pgx.Connect(ctx, s.server.URL(owner, database))
+	conn, err := pgx.Connect(ctx, s.server.URL(rig.Owner, database))
 	if err != nil {
 		return err
 	}

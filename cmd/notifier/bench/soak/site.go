@@ -5,16 +5,11 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"os/exec"
-	"path/filepath"
-	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"notifier/auth"
 	"notifier/cmd/notifier/bench"
-	"notifier/sql"
+	"notifier/cmd/notifier/bench/rig"
 	"notifier/sql/postgres"
 )
 
@@ -24,19 +19,8 @@ var logSQL string
 //go:embed unreleased.sql
 var unreleasedSQL string
 
-// The names in the site's PostgreSQL.
-const (
-	database = "clinic"
-	owner    = "clinic" // has the clinic's tables, and is no superuser
-	runtimer = "notifier_runtime"
-)
-
-// secret signs the tokens of the crowd. It protects nothing: all that it opens is made for a soak and removed after it.
-const secret = "soak-5d0c6f1be2a9471f8d3370c5e8b64a12" //nolint:gosec // as above
-
-func token(account int64) (string, error) {
-	return auth.Sign([]byte(secret), auth.Claims{Account: strconv.FormatInt(account, 10), Subject: "7", TTL: 24 * time.Hour})
-}
+// database is the clinic's.
+const database = "clinic"
 
 // daemonNames are those of the daemons: no fault ends the first.
 var daemonNames = []string{"first", "second"}
@@ -54,7 +38,7 @@ func (s *site) mortal() *daemon { return s.daemons[1] }
 
 // openSite starts PostgreSQL and two daemons, whose program it builds into dir. The caller must close it.
 func openSite(ctx context.Context, dir string) (s *site, err error) {
-	binary, err := build(ctx, dir)
+	binary, err := rig.Build(ctx, dir, rig.Daemon)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +52,7 @@ func openSite(ctx context.Context, dir string) (s *site, err error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	for _, name := range daemonNames {
-		d, err := newDaemon(name, binary, "NOTIFIER_DATABASE_URL="+s.server.URL(runtimer, database), "NOTIFIER_JWT_SECRET="+secret)
+		d, err := newDaemon(name, binary, s.server.URL(rig.Runtime, database))
 		if err != nil {
 			return nil, err
 		}
@@ -80,39 +64,17 @@ func openSite(ctx context.Context, dir string) (s *site, err error) {
 	return s, nil
 }
 
-// build compiles the daemon as a release is compiled.
-func build(ctx context.Context, dir string) (path string, err error) {
-	path = filepath.Join(dir, "notifier")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", path, "notifier/cmd/notifier")
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build notifier: %w: %s", err, out)
-	}
-	return path, nil
-}
-
 // openDatabase makes the clinic. Commits are written before they are acknowledged, since the server will crash; that they reach the disk does not matter,
 // since the machine does not.
 func (s *site) openDatabase(ctx context.Context) (err error) {
-	s.server, err = postgres.Start(ctx, postgres.Options{Settings: []string{"synchronous_commit = on", "shared_buffers = 256MB", "max_wal_size = 4GB"}})
+	s.server, err = rig.StartPostgres(ctx, "synchronous_commit = on", "shared_buffers = 256MB", "max_wal_size = 4GB")
 	if err != nil {
 		return err
 	}
-	for _, step := range []struct{ role, database, statements string }{
-		{postgres.Superuser, "postgres", "CREATE ROLE " + owner + " LOGIN CREATEROLE"},
-		{postgres.Superuser, "postgres", "CREATE DATABASE " + database + " OWNER " + owner},
-		{owner, database, sql.Clinic},
-	} {
-		if err := s.execute(ctx, step.role, step.database, step.statements); err != nil {
-			return err
-		}
-	}
-	migrator, err := sql.New(sql.Config{URL: s.server.URL(owner, database)})
-	if err != nil {
+	if err := rig.CreateClinic(ctx, s.server, database); err != nil {
 		return err
 	}
-	_, err = migrator.Up(ctx)
-	return err
+	return rig.Migrate(ctx, s.server.URL(rig.Owner, database))
 }
 
 // gather makes the crowd.
@@ -121,8 +83,8 @@ func (s *site) gather(ctx context.Context, o options) (err error) {
 	for i, d := range s.daemons {
 		doors[i] = "ws://" + d.addr
 	}
-	s.crowd, err = bench.Gather(ctx, s.server.URL(owner, database), bench.Gathering{
-		Doors: doors, Sources: o.sources, Token: token, Conns: o.conns, Accounts: o.accounts, Appointments: o.appointments(), Stay: o.stay, Away: o.away,
+	s.crowd, err = bench.Gather(ctx, s.server.URL(rig.Owner, database), bench.Gathering{
+		Doors: doors, Sources: o.sources, Token: rig.Token, Conns: o.conns, Accounts: o.accounts, Appointments: o.appointments(), Stay: o.stay, Away: o.away,
 	})
 	return err
 }
@@ -139,15 +101,6 @@ func (s *site) close() (err error) {
 		err = s.server.Stop()
 	}
 	return err
-}
-
-func (s *site) execute(ctx context.Context, role, database, statements string) error {
-	conn, err := pgx.Connect(ctx, s.server.URL(role, database))
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, statements)
-	return errors.Join(err, conn.Close(ctx))
 }
 
 // log is the daemons' log in its order.
@@ -170,7 +123,7 @@ func (s *site) log(ctx context.Context) (log []entry, err error) {
 
 // unreleased counts the doctors who are busy with nothing.
 func (s *site) unreleased(ctx context.Context) (n int, err error) {
-	conn, err := pgx.Connect(ctx, s.server.URL(owner, database))
+	conn, err := pgx.Connect(ctx, s.server.URL(rig.Owner, database))
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"notifier/cmd/notifier/bench"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // The phases before and after the load.
@@ -36,7 +37,7 @@ type recorder struct {
 
 // soak has everything happen, and judges it. An error is only what kept it from coming to its end.
 func soak(ctx context.Context, s *site, o options, progress io.Writer) (*results, error) {
-	r := &results{At: time.Now().UTC(), Machine: thisMachine(ctx), Options: o.recorded()}
+	r := &results{At: time.Now().UTC(), Machine: rig.ThisMachine(ctx).String(), Options: o.recorded()}
 	if err := pause(ctx, resting); err != nil {
 		return nil, err
 	}

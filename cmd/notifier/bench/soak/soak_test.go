@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"notifier/cmd/notifier/bench/rig"
 	"notifier/sql/postgres"
 )
 
@@ -58,7 +59,7 @@ func TestASmallSoakFindsNothingWrong(t *testing.T) {
 
 func TestWhatASmallSoakIsRobbedOfIsFound(t *testing.T) {
 	s := open(t)
-	if err := s.execute(t.Context(), postgres.Superuser, database, robberySQL); err != nil {
+	if err := rig.Execute(t.Context(), s.server.URL(postgres.Superuser, database), robberySQL); err != nil {
 		t.Fatal(err)
 	}
 	r, err := soak(t.Context(), s, small(t, "-for 2s -fault-every 1m"), io.Discard)

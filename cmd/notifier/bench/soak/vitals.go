@@ -34,7 +34,7 @@ func (d *daemon) vitals(ctx context.Context) (v vitals) {
 	v.Heap, v.Goroutines = int64(metrics["go_memstats_heap_inuse_bytes"]), int(metrics["go_goroutines"])
 	v.Sockets = int(metrics["notifier_connections"])
 	v.Effects, v.Staging = int(metrics["notifier_effects_waiting"]), int(metrics["notifier_staging_rows"])
-	pid := d.pid()
+	pid := d.current().PID()
 	files, filesErr := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	rss, rssErr := bench.Resident(pid)
 	if filesErr != nil || rssErr != nil {

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"bytes"
@@ -9,60 +9,37 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
-
-	"notifier/cmd/notifier/leaktest"
 )
 
-// child is a contender's process.
-type child struct {
+// Child is a server that says on its output where it serves.
+type Child struct {
+	*Process
 	name  string
-	cmd   *exec.Cmd
 	voice *voice
-	ended chan struct{} // closed when the process has ended
 }
 
-// Both are generous: a machine that is busy should end no measurement.
-const (
-	startPatience = 30 * time.Second
-	endPatience   = 5 * time.Second
-)
+// startPatience is generous, as endPatience is.
+const startPatience = 30 * time.Second
 
-// startChild starts a process and returns when it serves. The caller must end it.
-func startChild(ctx context.Context, name string, cmd *exec.Cmd) (*child, error) {
-	kept := leaktest.Log("compare-" + name)
-	c := &child{name: name, cmd: cmd, ended: make(chan struct{}), voice: &voice{kept: kept, open: make(chan struct{})}}
-	cmd.Stdout, cmd.Stderr = c.voice, c.voice
-	cmd.WaitDelay = endPatience // of a process of its own that lives on and holds its output
-	endWithParent(cmd)
-	started := make(chan error, 1)
-	go func() {
-		defer close(c.ended)
-		runtime.LockOSThread() // see endWithParent
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // how it ended is in what it said
-		}
-		_ = kept.Close() // a log
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+// Start starts a process and returns when it serves. The caller must End it.
+func Start(ctx context.Context, name string, cmd *exec.Cmd) (*Child, error) {
+	c := &Child{name: name, voice: &voice{open: make(chan struct{})}}
+	var err error
+	if c.Process, err = Launch(name, cmd, c.voice); err != nil {
+		return nil, err
 	}
 	if err := c.awaitReady(ctx); err != nil {
-		c.end()
+		c.End()
 		return nil, err
 	}
 	return c, nil
 }
 
 // awaitReady waits until the process has said where it serves and, if it has an admin address, is ready there.
-func (c *child) awaitReady(ctx context.Context) error {
+func (c *Child) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it took too long"))
 	defer cancel()
 	select {
@@ -95,24 +72,15 @@ func isReady(ctx context.Context, url string) bool {
 	return errors.Join(err, response.Body.Close()) == nil && response.StatusCode == http.StatusOK
 }
 
-func (c *child) url() string { return c.voice.url }
-func (c *child) pid() int    { return c.cmd.Process.Pid }
+// URL is where it serves, as ws://127.0.0.1:8080; Admin the other address, if it has one.
+func (c *Child) URL() string   { return c.voice.url }
+func (c *Child) Admin() string { return c.voice.admin }
 
-// end ends the process: nobody is connected any more, so that it need not be gentle.
-func (c *child) end() {
-	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-c.ended:
-		return
-	case <-time.After(endPatience):
-	}
-	_ = c.cmd.Process.Kill() // as above
-	<-c.ended
-}
+// Last are the last lines that it said, for an error.
+func (c *Child) Last() string { return c.voice.last() }
 
 // voice is what a process says on either output. Where it serves is in a line `ws://…`, or in the daemon's log.
 type voice struct {
-	kept  io.Writer
 	open  chan struct{} // closed when url and admin are known
 	url   string
 	admin string
@@ -126,9 +94,6 @@ const recentLines = 20
 
 // Write implements io.Writer.
 func (v *voice) Write(data []byte) (int, error) {
-	if _, err := v.kept.Write(data); err != nil {
-		return 0, err
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.partial = append(v.partial, data...)
@@ -166,7 +131,6 @@ func (v *voice) hear(line []byte) {
 	close(v.open)
 }
 
-// last are the last lines, for an error.
 func (v *voice) last() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
