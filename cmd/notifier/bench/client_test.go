@@ -188,12 +188,15 @@ func TestWorkloadsAndTargetsThatMakeNoSense(t *testing.T) {
 	}
 	for _, target := range []Target{
 		{URL: "http://h:1", Protocol: Plain}, {URL: "ws://h:1", Protocol: "smoke"}, {URL: "ws://h:1", Protocol: Plain, Sources: 300},
+		{URL: "ws://h:1", Protocol: Plain, Peers: []Peer{{URL: "http://h:2"}}},
 	} {
 		if target.Validate() == nil {
 			t.Errorf("%+v passes", target)
 		}
 	}
-	if err := errorsOf(Workload{Conns: 2, Accounts: 1, Rate: 5, For: time.Second}, Target{URL: "wss://h", Protocol: SocketIO}); err != nil {
+	if err := errorsOf(Workload{Conns: 2, Accounts: 1, Rate: 5, For: time.Second}, Target{
+		URL: "wss://h", Protocol: SocketIO, Peers: []Peer{{URL: "wss://i"}, {PID: 7}},
+	}); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -72,16 +71,12 @@ func Gather(ctx context.Context, database string, g Gathering) (*Crowd, error) {
 
 // add makes the sockets of one protocol.
 func (c *Crowd) add(protocol string, n int) error {
-	doors := make([]*url.URL, len(c.gathering.Doors))
-	for i, door := range c.gathering.Doors {
-		var err error
-		if doors[i], err = url.Parse(door); err != nil {
-			return fmt.Errorf("parse URL: %w", err)
-		}
+	doors, err := parseAll(c.gathering.Doors)
+	if err != nil {
+		return err
 	}
 	tokens := make([]string, len(c.clinic.accounts))
 	for i, account := range c.clinic.accounts {
-		var err error
 		if tokens[i], err = c.gathering.Token(account); err != nil {
 			return fmt.Errorf("sign a token: %w", err)
 		}
@@ -96,7 +91,6 @@ func (c *Crowd) add(protocol string, n int) error {
 	for _, client := range s.clients {
 		client.stream = &Stream{Account: c.clinic.accounts[client.account], Protocol: protocol}
 	}
-	var err error
 	if s.net, err = newNetwork(s, doors); err != nil {
 		return fmt.Errorf("open sockets: %w", err)
 	}

@@ -60,6 +60,32 @@ func (p process) times(pid int) (total time.Duration, err error) {
 	return total, nil
 }
 
+// group is several processes, none of them with children.
+type group []process
+
+func (g group) cpu() (total time.Duration, err error) {
+	for _, p := range g {
+		spent, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		total += spent
+	}
+	return total, nil
+}
+
+// memory adds up; the peaks need not have been at the same time.
+func (g group) memory() (rss, peak int64, err error) {
+	for _, p := range g {
+		now, most, err := p.memory()
+		if err != nil {
+			return 0, 0, err
+		}
+		rss, peak = rss+now, peak+most
+	}
+	return rss, peak, nil
+}
+
 // offspring are the process's children.
 func (p process) offspring() (pids []int) {
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid))
@@ -94,6 +120,11 @@ func (p process) memory() (rss, peak int64, err error) {
 		}
 	}
 	return rss, peak, nil
+}
+
+// Spent is the processor time that a process has taken; of a postmaster, whose children do the work, with theirs.
+func Spent(pid int, postmaster bool) (time.Duration, error) {
+	return process{pid: pid, children: postmaster}.cpu()
 }
 
 // Resident is what a process has in memory, in bytes.

@@ -59,3 +59,22 @@ func TestMemoryIsAtMostItsPeak(t *testing.T) {
 		t.Error("a process that there is not has memory")
 	}
 }
+
+func TestWhatAGroupTakesIsAddedUp(t *testing.T) {
+	one := process{pid: os.Getpid()}
+	two := Target{PID: one.pid, Peers: []Peer{{PID: one.pid}}}.servers()
+	busy(20 * time.Millisecond)
+	alone, err := one.cpu()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if both, err := two.cpu(); err != nil || both < 2*alone {
+		t.Errorf("%v, %v: want at least twice %v", both, err, alone)
+	}
+	if rss, peak, err := two.memory(); err != nil || rss < 2<<20 || peak < rss {
+		t.Errorf("%d bytes now, %d at most, %v", rss, peak, err)
+	}
+	if _, err := (group{one, {pid: 1 << 30}}).cpu(); err == nil {
+		t.Error("a process that there is not has taken something")
+	}
+}

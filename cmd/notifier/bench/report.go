@@ -26,9 +26,10 @@ type Report struct {
 	FrameBytes          int64   `json:"frameBytes"` // mean payload of an event
 	Latency             Latency `json:"latencyMs"`
 
-	Server    *Usage  `json:"server,omitempty"` // nil: not measured
-	Postgres  *Usage  `json:"postgres,omitempty"`
-	Generator float64 `json:"generatorCpuSeconds"` // our own, to see that it was not what was measured
+	Server          *Usage  `json:"server,omitempty"` // nil: not measured
+	Postgres        *Usage  `json:"postgres,omitempty"`
+	Generator       float64 `json:"generatorCpuSeconds"` // our own, to see that it was not what was measured
+	MeasuredSeconds float64 `json:"measuredSeconds"`     // the time in which these were taken
 }
 
 // Latency is from just before COMMIT is sent to the frame having been read, in milliseconds.

@@ -27,7 +27,7 @@ func Run(ctx context.Context, database string, t Target, w Workload) (report Rep
 	}
 	defer func() { err = errors.Join(err, clinic.remove(ctx)) }()
 	r := &run{target: t, work: w, clinic: clinic, score: newScore(clinic), quiet: quiet}
-	r.server, r.postgres = process{pid: t.PID}, process{pid: t.Postgres, children: true}
+	r.servers, r.postgres = t.servers(), process{pid: t.Postgres, children: true}
 	r.report = Report{Workload: w.Name, Protocol: t.Protocol, Conns: w.Conns, Accounts: w.Accounts}
 	err = r.do(ctx)
 	return r.report, err
@@ -35,19 +35,20 @@ func Run(ctx context.Context, database string, t Target, w Workload) (report Rep
 
 // run is one Workload under way.
 type run struct {
-	target           Target
-	work             Workload
-	clinic           *clinic
-	score            *score
-	swarm            *swarm
-	server, postgres process
-	rss              int64 // with all connected
-	quiet            time.Duration
-	report           Report
+	target   Target
+	work     Workload
+	clinic   *clinic
+	score    *score
+	swarm    *swarm
+	servers  group
+	postgres process
+	rss      int64 // with all connected
+	quiet    time.Duration
+	report   Report
 }
 
 func (r *run) do(ctx context.Context) error {
-	before, _, err := r.server.memory()
+	before, _, err := r.servers.memory()
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (r *run) do(ctx context.Context) error {
 	if err := pause(ctx, settling); err != nil {
 		return err
 	}
-	if r.rss, _, err = r.server.memory(); err != nil {
+	if r.rss, _, err = r.servers.memory(); err != nil {
 		return err
 	}
 	meters, err := r.read()
@@ -149,11 +150,15 @@ func (r *run) expected(events int) (deliveries int64) {
 }
 
 // meters are the processor times at one moment.
-type meters struct{ server, postgres, own time.Duration }
+type meters struct {
+	at                    time.Time
+	server, postgres, own time.Duration
+}
 
 func (r *run) read() (m meters, err error) {
 	var faults [3]error
-	m.server, faults[0] = r.server.cpu()
+	m.at = time.Now()
+	m.server, faults[0] = r.servers.cpu()
 	m.postgres, faults[1] = r.postgres.cpu()
 	m.own, faults[2] = process{pid: os.Getpid()}.cpu()
 	return m, errors.Join(faults[:]...)
@@ -173,6 +178,7 @@ func (r *run) measure(from meters, before int64) error {
 		r.report.FrameBytes = r.score.bytes / r.report.Deliveries
 	}
 	r.report.Generator = (to.own - from.own).Seconds()
+	r.report.MeasuredSeconds = to.at.Sub(from.at).Seconds()
 	if r.target.Postgres != 0 {
 		r.report.Postgres = r.usage(to.postgres - from.postgres)
 	}
@@ -180,7 +186,7 @@ func (r *run) measure(from meters, before int64) error {
 		return nil
 	}
 	r.report.Server = r.usage(to.server - from.server)
-	rss, peak, err := r.server.memory()
+	rss, peak, err := r.servers.memory()
 	if r.work.Idle { // after its rest, which is what the workload is
 		r.rss = rss
 	}

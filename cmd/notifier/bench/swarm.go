@@ -50,15 +50,25 @@ const maxTries = 20
 var errServer = errors.New("the server does not let all in")
 
 func newSwarm(t Target, s *score) (*swarm, error) {
-	address, err := url.Parse(t.URL)
+	doors, err := parseAll(t.addresses())
 	if err != nil {
-		return nil, fmt.Errorf("parse URL: %w", err)
+		return nil, err
 	}
-	w := &swarm{target: t, host: address.Host, score: s}
-	if w.net, err = newNetwork(w, []*url.URL{address}); err != nil {
+	w := &swarm{target: t, host: doors[0].Host, doors: len(doors), score: s}
+	if w.net, err = newNetwork(w, doors); err != nil {
 		return nil, fmt.Errorf("open sockets: %w", err)
 	}
 	return w, nil
+}
+
+func parseAll(addresses []string) (urls []*url.URL, err error) {
+	urls = make([]*url.URL, len(addresses))
+	for i, address := range addresses {
+		if urls[i], err = url.Parse(address); err != nil {
+			return nil, fmt.Errorf("parse URL: %w", err)
+		}
+	}
+	return urls, nil
 }
 
 // add makes clients, dealt out to the accounts in turn.

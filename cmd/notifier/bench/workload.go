@@ -33,6 +33,13 @@ type Target struct {
 	Token    func(account int64) (string, error) // for the sockets of an account
 	PID      int                                 // the server's process, 0: not measured
 	Postgres int                                 // the postmaster's, 0: not measured
+	Peers    []Peer                              // further daemons on the same database
+}
+
+// Peer is a daemon beside the Target's first. What it takes is added to the first one's.
+type Peer struct {
+	URL string // where each socket goes by chance, to the first or to one of these; empty: none goes there
+	PID int
 }
 
 // Workload is what is done to a target. Exactly one of Rate, Writers, Burst, Storm and Idle is set.
@@ -89,8 +96,10 @@ const maxCommits = 12_000
 // Validate reports all faults at once.
 func (t Target) Validate() error {
 	var faults []error
-	if u, err := url.Parse(t.URL); err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
-		faults = append(faults, errors.New("the URL is not ws://host:port or wss://host:port"))
+	for _, address := range t.addresses() {
+		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+			faults = append(faults, errors.New("the URL is not ws://host:port or wss://host:port"))
+		}
 	}
 	if t.Protocol != Plain && t.Protocol != SocketIO {
 		faults = append(faults, fmt.Errorf("the protocol is %q, not %s or %s", t.Protocol, Plain, SocketIO))
@@ -99,4 +108,24 @@ func (t Target) Validate() error {
 		faults = append(faults, fmt.Errorf("%d source addresses: 0 to 200", t.Sources))
 	}
 	return errors.Join(faults...)
+}
+
+// addresses are where sockets go.
+func (t Target) addresses() (urls []string) {
+	urls = append(urls, t.URL)
+	for _, peer := range t.Peers {
+		if peer.URL != "" {
+			urls = append(urls, peer.URL)
+		}
+	}
+	return urls
+}
+
+// servers are the processes that are measured.
+func (t Target) servers() (all group) {
+	all = append(all, process{pid: t.PID})
+	for _, peer := range t.Peers {
+		all = append(all, process{pid: peer.PID})
+	}
+	return all
 }

@@ -51,7 +51,7 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	if o.json != "" {
-		err = r.write(o.json)
+		err = rig.WriteResults(o.json, r)
 	}
 	if o.svg != "" {
 		err = errors.Join(err, r.draw(o.svg))
@@ -63,7 +63,8 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 // results are measured, or read.
 func (o options) results(ctx context.Context, progress io.Writer) (r results, err error) {
 	if o.from != "" {
-		return readResults(o.from)
+		err = rig.ReadResults(o.from, &r)
+		return r, err
 	}
 	p := plan{rounds: o.rounds, sources: o.sources}
 	if p.contenders, err = chooseContenders(o.contenders); err != nil {

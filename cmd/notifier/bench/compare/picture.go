@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"text/template"
+
+	"notifier/cmd/notifier/bench/rig"
 )
 
 //go:embed picture.svg.tmpl
@@ -137,14 +139,14 @@ func (s logScale) at(ratio float64) float64 {
 func (r results) panel(f figure, scale logScale) panel {
 	floor := r.value(bareFloor, f)
 	p := panel{Workload: f.workload, Name: f.name, ValueX: plotLeft + plotWidth + 10}
-	p.Floor = "floor " + number(floor) + " " + f.unit
+	p.Floor = "floor " + rig.Number(floor) + " " + f.unit
 	y := 13.0
 	for _, c := range r.contenders() {
 		if c.name == bareFloor {
 			continue
 		}
 		value := r.value(c.name, f)
-		b := bar{Y: y, X: scale.at(1), Class: c.name, Title: c.title, Value: number(value) + " " + f.unit + " · " + number(value/floor) + "×"}
+		b := bar{Y: y, X: scale.at(1), Class: c.name, Title: c.title, Value: rig.Number(value) + " " + f.unit + " · " + rig.Number(value/floor) + "×"}
 		if end := scale.at(value / floor); !math.IsNaN(end) {
 			b.X, b.Length = min(b.X, end), math.Round(10*math.Abs(end-b.X))/10
 		}
@@ -163,7 +165,7 @@ func (r results) panel(f figure, scale logScale) panel {
 
 func powerOfTwo(power float64) string {
 	if power < 0 {
-		return "1/" + number(math.Exp2(-power))
+		return "1/" + rig.Number(math.Exp2(-power))
 	}
-	return number(math.Exp2(power))
+	return rig.Number(math.Exp2(power))
 }

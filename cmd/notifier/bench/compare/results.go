@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"time"
 
@@ -103,26 +101,4 @@ func (r results) faults() error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-func (r results) write(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode results: %w", err)
-	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil { //nolint:gosec // for everybody
-		return fmt.Errorf("write results: %w", err)
-	}
-	return nil
-}
-
-func readResults(path string) (r results, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return r, fmt.Errorf("read results: %w", err)
-	}
-	if err := json.Unmarshal(text, &r); err != nil {
-		return r, fmt.Errorf("read results: %w", err)
-	}
-	return r, nil
 }

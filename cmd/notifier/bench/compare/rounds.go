@@ -81,7 +81,7 @@ func (r run) gist() (text string) {
 	}
 	for _, f := range figures() {
 		if f.workload == r.Report.Workload {
-			text += fmt.Sprintf("%s %s %s; ", f.name, number(f.of(r.Report)), f.unit)
+			text += fmt.Sprintf("%s %s %s; ", f.name, rig.Number(f.of(r.Report)), f.unit)
 		}
 	}
 	return text + fmt.Sprintf("%d lost, %d doubled, %d misrouted", r.Report.Lost, r.Report.Doubled, r.Report.Misrouted)

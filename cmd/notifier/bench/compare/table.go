@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // printTable writes what was measured as Markdown: the figures, ours against the floor and its target, and the NestJS gateway against ours.
@@ -21,7 +23,7 @@ func (r results) printTable(out io.Writer) {
 	for _, f := range r.figures() {
 		cells := []string{f.workload, f.name + ", " + f.unit}
 		for _, c := range there {
-			cells = append(cells, number(r.value(c.name, f)))
+			cells = append(cells, rig.Number(r.value(c.name, f)))
 		}
 		ratios, target := r.againstFloor(f)
 		behind, promised := r.againstNest(f)
@@ -48,15 +50,15 @@ func (r results) againstFloor(f figure) (ratios, target string) {
 	var quotients, limits, verdicts []string
 	for _, contender := range ours() {
 		value := r.value(contender, f)
-		quotients = append(quotients, number(value/floor))
+		quotients = append(quotients, rig.Number(value/floor))
 		limit := f.limit(contender, floor)
-		limits = append(limits, number(limit))
+		limits = append(limits, rig.Number(limit))
 		verdicts = append(verdicts, verdict(value, limit))
 	}
 	ratios = strings.Join(quotients, ", ")
 	switch {
 	case f.ratio > 0:
-		return ratios, fmt.Sprintf("≤ %s: %s", number(f.ratio), strings.Join(verdicts, ", "))
+		return ratios, fmt.Sprintf("≤ %s: %s", rig.Number(f.ratio), strings.Join(verdicts, ", "))
 	case f.most != nil:
 		return ratios, fmt.Sprintf("≤ %s %s: %s", strings.Join(limits, ", "), f.unit, strings.Join(verdicts, ", "))
 	}
@@ -69,14 +71,14 @@ func (r results) againstNest(f figure) (ratios, promised string) {
 	var quotients, verdicts []string
 	for _, contender := range ours() {
 		quotient := nest / r.value(contender, f)
-		quotients = append(quotients, number(quotient))
+		quotients = append(quotients, rig.Number(quotient))
 		verdicts = append(verdicts, verdict(-quotient, -f.behind))
 	}
 	ratios = strings.Join(quotients, ", ")
 	if f.behind == 0 {
 		return ratios, ""
 	}
-	return ratios, fmt.Sprintf("≥ %s: %s", number(f.behind), strings.Join(verdicts, ", "))
+	return ratios, fmt.Sprintf("≥ %s: %s", rig.Number(f.behind), strings.Join(verdicts, ", "))
 }
 
 // verdict compares with what is wanted at most.
@@ -88,17 +90,4 @@ func verdict(value, limit float64) string {
 		return "met"
 	}
 	return "missed"
-}
-
-// number has about three digits.
-func number(v float64) string {
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return "–"
-	case math.Abs(v) >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case math.Abs(v) >= 10:
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(fmt.Sprintf("%.2f", v), "0"), ".0")
 }

@@ -7,4 +7,5 @@
 //	process.go    a process that does not outlive us; child.go, one that is up when it says so
 //	daemon.go     `notifier serve`
 //	machine.go    where it was measured
+//	results.go    what was measured, as a file; number.go, for people
 package rig

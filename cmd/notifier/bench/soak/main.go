@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if o.json != "" {
-		err = r.write(o.json)
+		err = rig.WriteResults(o.json, r)
 	}
 	if o.svg != "" {
 		err = errors.Join(err, r.draw(o.svg))

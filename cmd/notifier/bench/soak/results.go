@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"notifier/cmd/notifier/bench"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // results are everything that was measured.
@@ -92,25 +91,10 @@ func (r *results) verdict() error {
 	return errors.Join(faults...)
 }
 
-func (r *results) write(path string) error {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("encode results: %w", err)
-	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil { //nolint:gosec // for everybody
-		return fmt.Errorf("write results: %w", err)
-	}
-	return nil
-}
-
 func readResults(path string) (*results, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read results: %w", err)
-	}
 	var r results
-	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("read results: %w", err)
+	if err := rig.ReadResults(path, &r); err != nil {
+		return nil, err
 	}
 	if r.Findings == nil || len(r.Before) != len(daemonNames) || len(r.After) != len(daemonNames) {
 		return nil, fmt.Errorf("read results: %s is of no soak", path)

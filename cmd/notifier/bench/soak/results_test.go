@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"notifier/cmd/notifier/bench"
+	"notifier/cmd/notifier/bench/rig"
 )
 
 // clean are results of a soak of 300 s that nothing went wrong in: two daemons with a socket each, the second away for a while.
@@ -66,7 +67,7 @@ func TestWhatIsWrongIsAnError(t *testing.T) {
 func TestResultsAreReadAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "soak.json")
-	if err := clean().write(path); err != nil {
+	if err := rig.WriteResults(path, clean()); err != nil {
 		t.Fatal(err)
 	}
 	r, err := readResults(path)
