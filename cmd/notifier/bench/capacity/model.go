@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+
+	"notifier/cmd/notifier/bench"
+)
+
+// model is what things cost: processor time and memory.
+type model struct {
+	plain, socketIO protocolCosts
+	calm, thick     eventCosts
+	idleDaemon      float64 // ms a second
+	idlePostgres    float64 // ms a second, for each daemon
+	frame           float64 // bytes of an event to a socket, without the frame's header
+}
+
+// protocolCosts are a daemon's for its sockets.
+type protocolCosts struct {
+	event    line    // ms an event, by sockets that it reaches
+	memory   line    // bytes, by sockets
+	returned float64 // µs of a socket that comes back
+}
+
+// eventCosts are for one event, at a rate: of all daemons without the deliveries, and of PostgreSQL with the clinic's own UPDATE.
+type eventCosts struct {
+	rate             float64
+	daemon, postgres shares
+}
+
+// shares are ms an event.
+type shares struct {
+	first   float64 // daemon
+	sharing float64 // each further one that has a socket of the account
+	beside  float64 // each further one that has none
+}
+
+// delivery is ms.
+func (p protocolCosts) delivery() float64 { return p.event.slope }
+
+// model is computed from what was measured.
+func (r results) model() (m model, err error) {
+	if m.plain, err = r.protocol(bench.Plain); err != nil {
+		return m, err
+	}
+	if m.socketIO, err = r.protocol(bench.SocketIO); err != nil {
+		return m, err
+	}
+	if m.calm, err = r.event(calm, m.plain.delivery()); err != nil {
+		return m, err
+	}
+	m.calm.daemon.first = m.plain.event.fixed // the same again, of more runs
+	if m.thick, err = r.event(thick, m.plain.delivery()); err != nil {
+		return m, err
+	}
+	for _, idle := range []struct {
+		of   func(measurement) float64
+		cost *float64
+	}{{idleOfDaemons, &m.idleDaemon}, {idleOfPostgres, &m.idlePostgres}} {
+		l, err := lineOf(r.of(idling, every), daemons, idle.of)
+		if err != nil {
+			return m, fmt.Errorf("idle daemons: %w", err)
+		}
+		*idle.cost = max(l.slope, 0)
+	}
+	for _, run := range r.of(bySockets, by(bench.SocketIO)) {
+		m.frame = float64(run.Report.FrameBytes)
+	}
+	return m, nil
+}
+
+func (r results) protocol(name string) (p protocolCosts, err error) {
+	if p.event, err = lineOf(r.of(bySockets, by(name)), reached, daemonsPerEvent); err != nil {
+		return p, fmt.Errorf("sockets by %s: %w", name, err)
+	}
+	if p.memory, err = lineOf(r.of(inMemory, by(name)), sockets, memory); err != nil {
+		return p, fmt.Errorf("memory by %s: %w", name, err)
+	}
+	for _, run := range r.of(returning, by(name)) {
+		p.returned = run.Report.Server.CPUPerConn
+	}
+	return p, nil
+}
+
+// event takes what further daemons cost from the lines through daemons that share the sockets, and through those that have none.
+func (r results) event(rate, delivery float64) (e eventCosts, err error) {
+	sharing, beside := r.of(shared, at(rate)), r.of(bystanding, at(rate))
+	if len(sharing) == 0 {
+		return e, fmt.Errorf("%.0f events a second: nothing was measured", rate)
+	}
+	beside = append(sharing[:1:1], beside...) // the first is one daemon alone
+	for _, cost := range []struct {
+		of     func(measurement) float64
+		shares *shares
+	}{{daemonsPerEvent, &e.daemon}, {postgresPerEvent, &e.postgres}} {
+		first, err := lineOf(sharing, daemons, cost.of)
+		if err != nil {
+			return e, fmt.Errorf("daemons at %.0f events a second: %w", rate, err)
+		}
+		others, err := lineOf(beside, daemons, cost.of)
+		if err != nil {
+			return e, fmt.Errorf("daemons without sockets at %.0f events a second: %w", rate, err)
+		}
+		*cost.shares = shares{first: cost.of(sharing[0]), sharing: max(first.slope, 0), beside: max(others.slope, 0)}
+	}
+	e.rate = rate
+	e.daemon.first = max(e.daemon.first-delivery*reached(sharing[0]), 0)
+	return e, nil
+}
+
+// What a run says.
+func daemons(m measurement) float64          { return float64(m.Daemons) }
+func sockets(m measurement) float64          { return float64(m.Report.Conns) }
+func memory(m measurement) float64           { return float64(m.Report.Server.RSS) }
+func reached(m measurement) float64          { return float64(m.Report.Conns) / float64(m.Report.Accounts) }
+func daemonsPerEvent(m measurement) float64  { return m.Report.Server.CPUPerEvent }
+func postgresPerEvent(m measurement) float64 { return m.Report.Postgres.CPUPerEvent }
+func idleOfDaemons(m measurement) float64 {
+	return 1e3 * m.Report.Server.CPUSeconds / m.Report.MeasuredSeconds
+}
+func idleOfPostgres(m measurement) float64 {
+	return 1e3 * m.Report.Postgres.CPUSeconds / m.Report.MeasuredSeconds
+}
+
+func lineOf(runs []measurement, x, y func(measurement) float64) (line, error) {
+	points := make([]point, len(runs))
+	for i, run := range runs {
+		points[i] = point{x(run), y(run)}
+	}
+	return fit(points)
+}
+
+// costs are those of the highest rate measured that is not above this one. More events at a time have cost less each: so it is that much at most.
+func (m model) costs(rate float64) eventCosts {
+	if rate >= m.thick.rate {
+		return m.thick
+	}
+	return m.calm
+}
