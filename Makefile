@@ -111,6 +111,13 @@ soak: ## 5,000 sockets that come and go for half an hour, a fault every minute; 
 	@mkdir -p $(BIN)
 	@go run ./cmd/notifier/bench/soak -json $(BIN)/soak.json -svg $(BIN)/soak.svg -chart $(ARGS)
 
+# The page is of a whole measurement, or it stays as it is.
+.PHONY: capacity
+capacity: ## what sockets, accounts, daemons and events cost, and what a million screens need, in nine minutes; ARGS=-quick
+	@.ci/install demo
+	@mkdir -p $(BIN)
+	@go run ./cmd/notifier/bench/capacity -json $(BIN)/capacity.json $(if $(ARGS),,-markdown deploy/README.md) $(ARGS)
+
 # One process after the other: with -bench the packages wait for one another.
 MICRO     := go test -run '^$$' -bench '^Benchmark(Publish|BesideSlow|Backlog|Queue|Encode|Load|Pump)$$' -benchtime 0.6s -count 6 -timeout 15m \
 	./wsroom ./wsroom/socketio ./notifier
