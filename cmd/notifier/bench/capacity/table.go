@@ -178,7 +178,7 @@ func (m model) printNeeds(out io.Writer, a assumptions) {
 	t := newGrid("screens", "accounts", "events/s", "daemons", "their cores", "their memory", "PostgreSQL's cores", "files of a daemon", "proxy addresses", "traffic")
 	for _, screens := range []int{1000, 10_000, 100_000, 1_000_000} {
 		n := m.need(screens, a)
-		t.row(grouped(n.screens), grouped(n.accounts), rig.Number(n.events), fmt.Sprint(n.daemons), rig.Number(n.daemon), inBytes(n.memory), rig.Number(n.postgres),
+		t.row(grouped(n.screens), grouped(n.accounts), rig.Number(n.events), fmt.Sprint(n.daemons), inCores(n.daemon), inBytes(n.memory), inCores(n.postgres),
 			grouped(n.files), fmt.Sprint(n.sources), fmt.Sprintf("%s Mbit/s", rig.Number(n.traffic/1e6)))
 	}
 	t.write(out)
@@ -190,6 +190,13 @@ addresses a proxy needs, or proxies there must be, or the range has to be wider.
 
 // defaultConnections is the default of --max-connections.
 const defaultConnections = 50_000
+
+func inCores(v float64) string {
+	if v < 0.01 {
+		return "< 0.01"
+	}
+	return rig.Number(v)
+}
 
 func inBytes(v float64) string {
 	if v >= 1e9 {
