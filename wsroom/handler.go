@@ -93,7 +93,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(s, w, r, reason)
 		return
 	}
-	if !h.upgrade(s, w, r) {
+	token := handshakeToken(r, h.AllowQueryToken)
+	if !h.upgrade(s, w, r, token != "") {
 		s.member.Leave()
 		return
 	}
@@ -104,7 +105,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.member.Leave()
 		return
 	}
-	s.run(handshakeToken(r, h.AllowQueryToken), r.URL.Query().Get("cursor"))
+	s.run(token, r.URL.Query().Get("cursor"))
 }
 
 // admit says why a connection may not come in.
@@ -117,9 +118,12 @@ func (h *handler) admit(s *session, r *http.Request) *Ending {
 	return Refusal(h.hub.Admit(&s.member, from))
 }
 
-func (h *handler) upgrade(s *session, w http.ResponseWriter, r *http.Request) bool {
+// upgrade answers the handshake, or if the server has something to say at once leaves that to its first frame.
+func (h *handler) upgrade(s *session, w http.ResponseWriter, r *http.Request, speaks bool) bool {
 	var err error
-	s.conn, err = socket.Upgrade(w, r, socket.Options{Subprotocols: subprotocols, ReadLimit: h.ReadLimit, OnFrame: s.fits, OnPing: s.pinged})
+	s.conn, err = socket.Upgrade(w, r, socket.Options{
+		Subprotocols: subprotocols, ReadLimit: h.ReadLimit, HoldAnswer: speaks, OnFrame: s.fits, OnPing: s.pinged,
+	})
 	if err != nil {
 		h.Logger.Debug("handshake_refused", slog.String("remote_addr", AddrString(s.member.from)), slog.Any("error", err))
 	}
@@ -137,7 +141,7 @@ func (h *handler) refuse(s *session, w http.ResponseWriter, r *http.Request, rea
 		return
 	}
 	defer h.hub.told()
-	if h.upgrade(s, w, r) {
+	if h.upgrade(s, w, r, true) {
 		s.refuse(reason)
 	}
 }

@@ -178,8 +178,9 @@ func (d *daemon) publicServer(handler http.Handler) *http.Server {
 
 func (d *daemon) listen(ctx context.Context) error {
 	var config net.ListenConfig
+	public := net.ListenConfig{KeepAlive: -1} // the protocols ping, and that finds the dead sooner
 	var err error
-	if d.publicAddr, err = config.Listen(ctx, "tcp", d.settings.addr); err != nil {
+	if d.publicAddr, err = public.Listen(ctx, "tcp", d.settings.addr); err != nil {
 		return fmt.Errorf("open the public address (--addr): %w", err)
 	}
 	if d.adminAddr, err = config.Listen(ctx, "tcp", d.settings.adminAddr); err != nil {

@@ -3,7 +3,7 @@ WITH ours (kind, name, arguments, serves) AS (VALUES
     ('table', 'staging', '', true), ('table', 'event', '', true), ('table', 'head', '', true), ('table', 'epoch', '', true),
     ('table', 'effect', '', true), ('table', 'route', '', true), ('table', 'setting', '', true), ('table', 'cut', '', true),
     ('table', 'daemon', '', true), ('table', 'migration', '', true), ('view', 'appointment_dto', '', true), ('view', 'doctor_dto', '', true),
-    ('function', 'pump', 'integer', true), ('function', 'advance', 'integer, bigint, integer', true), ('function', 'release', 'integer, bigint', true),
+    ('function', 'pump', 'integer', true), ('function', 'advance', 'integer, bigint, integer, integer', true), ('function', 'release', 'integer, bigint', true),
     ('function', 'prune', 'interval, integer', true), ('function', 'lend_bell', 'interval', true),
     ('function', 'enlist', 'text, text, bytea, text', true), ('function', 'enlist', 'text, text, bytea, text, text[]', true),
     ('function', 'discharge', 'text', true), ('function', 'statuses', '', true), ('function', 'unable', 'text', true),

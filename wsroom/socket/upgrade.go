@@ -21,6 +21,10 @@ type Options struct {
 	Subprotocols []string // what the server speaks; the first that the client offers is selected
 	ReadLimit    int      // bytes of one message; see Conn.SetReadLimit
 
+	// HoldAnswer keeps the answer to the handshake back for the first frames, so that both go out in one write: for a server that speaks first, and
+	// at once. What is not written within answerPatience leaves without them.
+	HoldAnswer bool
+
 	// OnFrame and OnPing are called by the reader, inside Read, and may be nil.
 	//
 	// OnFrame is asked about each frame that begins, be it a message, a fragment of one, a ping or a pong; up to 128 bytes before coder/websocket comes
@@ -49,13 +53,34 @@ func Upgrade(w http.ResponseWriter, r *http.Request, opts Options) (*Conn, error
 	}
 	ws.SetReadLimit(-1) // Read has its own: it must be able to say why before it closes
 	c.ws = ws
+	if opts.HoldAnswer {
+		c.wire.holdAnswer()
+	} else {
+		c.wire.answerNow()
+	}
 	return c, nil
 }
 
-// hijacker hands coder/websocket the wire and small buffers.
+// hijacker hands coder/websocket the wire and small buffers, and leaves the answer to the handshake to the wire.
 type hijacker struct {
 	http.ResponseWriter
 	wire *wire
+}
+
+// WriteHeader implements http.ResponseWriter. net/http would write the answer that switches protocols at once, in a write of its own.
+func (h *hijacker) WriteHeader(status int) {
+	if status != http.StatusSwitchingProtocols {
+		h.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// answer is what switches protocols (RFC 6455, section 4.2.2), with all that the header holds.
+func (h *hijacker) answer() []byte {
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	_ = h.Header().Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	return b.Bytes()
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -63,7 +88,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("hijack connection: %w", err)
 	}
-	h.wire.conn = conn
+	h.wire.conn, h.wire.answer = conn, &answer{text: h.answer()}
 	if descriptor, ok := conn.(syscall.Conn); ok {
 		h.wire.raw, _ = descriptor.SyscallConn() // it fails on a closed connection only
 	}

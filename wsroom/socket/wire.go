@@ -17,6 +17,8 @@ const (
 	closeTimeout = time.Second     // for the last frame, and for a write under way when the peer is given up
 	lingerTime   = 2 * time.Second // how long the peer may take to answer a close frame
 	lingerBytes  = 4 << 20         // and how much it may have had under way
+
+	answerPatience = time.Second // how long the answer to a handshake waits for the first frames: see Options.HoldAnswer
 )
 
 // ErrSealed reports a write after a close frame.
@@ -38,6 +40,7 @@ type wire struct {
 	onFrame func() bool // see Options.OnFrame
 
 	mu     sync.Mutex
+	answer *answer         // to the handshake, as long as it is not sent: it goes out before the first frames
 	sealed int             // the code of the close frame that went out, or the marker broken; 0: open
 	raw    syscall.RawConn // for attempts; nil: conn has no descriptor of its own (TLS, a pipe)
 
@@ -108,6 +111,7 @@ func (w *wire) put(p []byte) error {
 	if w.sealed != 0 {
 		return ErrSealed
 	}
+	p = w.answered(p)
 	defer w.deadline(0)
 	for len(p) > 0 {
 		piece := p[:min(len(p), pieceBytes)]
@@ -129,12 +133,48 @@ func (w *wire) try(a *Attempt, p []byte) (rest []byte, err error) {
 	if w.raw == nil {
 		return p, nil
 	}
+	p = w.answered(p)
 	n, err := a.on(w.raw, p)
 	if err != nil {
 		w.sealed = broken
 		return nil, err
 	}
 	return p[n:], nil
+}
+
+// answer is that to a handshake.
+type answer struct {
+	text     []byte
+	patience *time.Timer // when it leaves without a frame; nil: at once
+}
+
+// holdAnswer leaves the answer to the first frames, for answerPatience at most.
+func (w *wire) holdAnswer() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answer.patience = time.AfterFunc(answerPatience, w.answerNow)
+}
+
+// answerNow sends the answer to the handshake if no frame has brought it along.
+func (w *wire) answerNow() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.answer != nil {
+		_ = w.put(nil) // an error: whoever reads or writes next will see it
+	}
+}
+
+// answered puts the answer to the handshake before the first frames. Under mu, and whoever gets it writes it.
+func (w *wire) answered(p []byte) []byte {
+	a := w.answer
+	if a == nil {
+		return p
+	}
+	w.answer = nil
+	if a.patience != nil {
+		a.patience.Stop()
+	}
+	return append(a.text, p...)
 }
 
 // deadline sets the write deadline, or with 0 takes it away, unless the peer has been given up: its deadline stays. That is looked at again

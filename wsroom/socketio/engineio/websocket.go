@@ -34,7 +34,9 @@ func (srv *Server) refused(r *http.Request, err error) {
 
 // upgrade makes a new session's request its WebSocket, and the session a member of the hub; or else it is over, and the client told.
 func (s *Session) upgrade(w http.ResponseWriter, r *http.Request) error {
-	conn, err := socket.Upgrade(w, r, s.options())
+	options := s.options()
+	options.HoldAnswer = true // we speak first
+	conn, err := socket.Upgrade(w, r, options)
 	if err != nil {
 		s.server.refused(r, err)
 		s.member.Leave()
