@@ -17,14 +17,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// invented are results in which an event costs a daemon 0.5 ms and 2 µs a delivery, a further daemon 0.3 ms, or 0.1 without sockets; PostgreSQL 1 ms, 0.2 and 0.05; all of it half as
-// much at the higher rate. Idle daemons cost 6 ms a second, and PostgreSQL 4; a socket 8,000 bytes, of Socket.IO 9,000, beside 30 MB.
+// invented are results in which an event costs a daemon 0.5 ms and 2 µs a delivery, a further daemon 0.3 ms, or 0.1 without sockets; PostgreSQL 1 ms, 0.2 and
+// 0.05; all of it half as much at the higher rate. Idle daemons cost 6 ms a second, and PostgreSQL 4; a socket 8,000 bytes, of Socket.IO 9,000, beside 30 MB.
 func invented() results {
 	var r results
 	add := func(series, protocol string, daemons, conns int, rate, ours, theirs float64, rss int64) {
 		r.Runs = append(r.Runs, measurement{series, daemons, rate, bench.Report{
 			Protocol: protocol, Conns: conns, Accounts: 10, FrameBytes: 500, MeasuredSeconds: 2,
-			Server:   &bench.Usage{CPUPerEvent: ours, CPUSeconds: 0.012 * float64(daemons), RSS: rss, CPUPerConn: 70},
+			Server:   &bench.Usage{CPUPerEvent: ours, CPUSeconds: 0.012 * float64(daemons), RSS: rss, PeakRSS: 60e6, CPUPerConn: 70},
 			Postgres: &bench.Usage{CPUPerEvent: theirs, CPUSeconds: 0.001 + 0.008*float64(daemons)},
 		}})
 	}
@@ -73,6 +73,7 @@ func TestTheModelFindsWhatThingsCost(t *testing.T) {
 		"a socket":                              {m.plain.memory.slope, 8000},
 		"a daemon's memory":                     {m.socketIO.memory.fixed, 30e6},
 		"a socket that comes back":              {m.socketIO.returned, 70},
+		"memory when all come back":             {m.plain.crest, 60.0 / 38},
 		"daemons for which an event is doubled": {m.calm.postgres.doubling(), 20},
 	} {
 		if !near(value.got, value.want) {
@@ -171,7 +172,9 @@ func TestAPageIsRenewedBetweenItsMarks(t *testing.T) {
 			t.Errorf("%v, got %q, want %q", err, got, want)
 		}
 	}
-	for _, page := range []string{"", firstMark, lastMark, lastMark + firstMark, firstMark + firstMark + lastMark, firstMark + lastMark + firstMark + lastMark} {
+	for _, page := range []string{
+		"", firstMark, lastMark, lastMark + firstMark, firstMark + firstMark + lastMark, firstMark + lastMark + firstMark + lastMark,
+	} {
 		if got, err := renewed(page, "new"); !errors.Is(err, errMarks) {
 			t.Errorf("%q: got %q, %v", page, got, err)
 		}
@@ -186,16 +189,23 @@ func TestTheTablesHoldEveryFigure(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	r.print(&out, m)
+	if err := r.print(&out, m); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{
-		"| the line through them | 0.5 and 0.002 a socket | 0.5 and 0.002 a socket |",
+		"| the line through them | 0.5, and 0.002 a socket | 0.5, and 0.002 a socket |",
 		"| 1,000 | 38 | 39 |",
-		"| 4 | 24 | 16.5 | 1.42 | 1.6 | 0.72 | 0.8 | 0.82 | 1.15 | 0.42 |",
+		"| 4 | 24 | 16.5 | 1.42 | 1.6 | 0.82 | 1.15 | 0.72 | 0.8 | 0.42 |",
 		"| at 50 a second | 0.5 | 0.3 | 0.1 | 1 | 0.2 | 0.05 |",
 		"| 1,000,000 | 100,000 | 1000 | 26 |",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("there is no %s", want)
+		}
+	}
+	for _, line := range strings.Split(out.String(), "\n") {
+		if strings.Contains(line, "%!") || strings.Contains(line, "<no value>") {
+			t.Errorf("a figure is missing: %s", line)
 		}
 	}
 	if strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "Inf") {

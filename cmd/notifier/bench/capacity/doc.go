@@ -10,7 +10,7 @@
 //	fit.go        a line through points
 //	model.go      what one event, socket and daemon costs
 //	need.go       what screens need, by the formula
-//	table.go      the outcome for people; page.go, its place in a page
+//	table.go      tables for people; section.go, the text around them; page.go, its place in a page
 //
 // What starts servers is in ../rig, the load in the folder above.
 package main

@@ -18,12 +18,13 @@ import (
 
 // ladder is a daemon that is asked for more and more events a second, each in a transaction of its own.
 type ladder struct {
-	rates           []float64
-	during          time.Duration
-	conns, accounts int
+	rates    []float64
+	during   time.Duration
+	accounts int
 }
 
 const (
+	ladderReach    = 10 // sockets of an account
 	ladderWriters  = 8
 	stagingEvery   = 200 * time.Millisecond
 	ladderRest     = 2 * time.Second // without a delivery, and what is missing counts as lost
@@ -75,7 +76,7 @@ func (l ladder) step(ctx context.Context, s *site, rate float64) (r rung, err er
 	}
 	defer f.end()
 	crowd, err := bench.Gather(ctx, s.url(rig.Owner), bench.Gathering{
-		Doors: []string{f[0].URL()}, Sources: s.sources, Token: rig.Token, Conns: l.conns, Accounts: l.accounts,
+		Doors: []string{f[0].URL()}, Sources: s.sources, Token: rig.Token, Conns: ladderReach * l.accounts, Accounts: l.accounts,
 		Appointments: int(rate*l.during.Seconds()) + 2*ladderWriters, Stay: time.Hour, Away: time.Second, // nobody goes
 	})
 	if err != nil {
@@ -95,7 +96,7 @@ func (l ladder) step(ctx context.Context, s *site, rate float64) (r rung, err er
 		return r, err
 	}
 	r.Deliveries = crowd.Count().Deliveries
-	r.Lost = int64(len(crowd.Sent()))*int64(l.conns/l.accounts) - r.Deliveries
+	r.Lost = int64(len(crowd.Sent()))*ladderReach - r.Deliveries
 	_, r.Latency = crowd.Leave()
 	return r, nil
 }

@@ -56,7 +56,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.Join(err, modelErr)
 	}
 	var text bytes.Buffer
-	r.print(&text, m)
+	if printErr := r.print(&text, m); printErr != nil {
+		return errors.Join(err, printErr)
+	}
 	if o.markdown != "" {
 		err = errors.Join(err, renewPage(o.markdown, text.String()))
 	}

@@ -20,6 +20,7 @@ type protocolCosts struct {
 	event    line    // ms an event, by sockets that it reaches
 	memory   line    // bytes, by sockets
 	returned float64 // µs of a socket that comes back
+	crest    float64 // bytes at most, after all sockets came back at once, against those with as many idle ones
 }
 
 // eventCosts are for one event, at a rate: of all daemons without the deliveries, and of PostgreSQL with the clinic's own UPDATE.
@@ -78,6 +79,7 @@ func (r results) protocol(name string) (p protocolCosts, err error) {
 	}
 	for _, run := range r.of(returning, by(name)) {
 		p.returned = run.Report.Server.CPUPerConn
+		p.crest = float64(run.Report.Server.PeakRSS) / p.memory.at(sockets(run))
 	}
 	return p, nil
 }

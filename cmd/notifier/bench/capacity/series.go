@@ -51,13 +51,13 @@ func planned(quick bool) plan {
 		calmFor: 10 * time.Second, thickFor: 5 * time.Second, idleFor: 10 * time.Second, restFor: 3 * time.Second,
 		reached: []int{1, 20, 200}, groups: 10, sockets: 2000, accounts: []int{20, 200, 2000},
 		daemons: []int{1, 2, 4, 8}, spread: 400, memory: []int{1000, 4000, 8000},
-		ladder: ladder{rates: []float64{500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000}, during: 6 * time.Second, conns: 400, accounts: 40},
+		ladder: ladder{rates: []float64{500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000}, during: 6 * time.Second, accounts: 40},
 	}
 	if quick {
 		p.calmFor, p.thickFor, p.idleFor, p.restFor = 2*time.Second, time.Second, 2*time.Second, time.Second
 		p.reached, p.sockets, p.accounts, p.daemons = []int{1, 50}, 200, []int{20, 200}, []int{1, 2}
 		p.memory = []int{200, 600}
-		p.ladder.rates, p.ladder.during, p.ladder.conns = []float64{200, 500}, time.Second, 80
+		p.ladder.rates, p.ladder.during = []float64{200, 500}, time.Second
 	}
 	return p
 }
@@ -185,7 +185,8 @@ func (m *measurer) run(ctx context.Context, f fleet, t bench.Target, w bench.Wor
 		return fmt.Errorf("%s: %w; the first daemon's last words: %s", w.Name, err, f[0].Last())
 	}
 	m.results.Runs = append(m.results.Runs, measurement{Series: w.Name, Daemons: len(f), Rate: w.Rate, Report: report})
-	fmt.Fprintf(m.progress, "%-10s %-8s %5d sockets %4d accounts %d daemons %3.0f events/s: daemons %.2f s, PostgreSQL %.2f s in %.1f s, %.0f MB\n", w.Name,
-		t.Protocol, w.Conns, w.Accounts, len(f), w.Rate, report.Server.CPUSeconds, report.Postgres.CPUSeconds, report.MeasuredSeconds, float64(report.Server.RSS)/1e6)
+	fmt.Fprintf(m.progress, "%-10s %-8s %5d sockets %4d accounts %d daemons %3.0f events/s: ", w.Name, t.Protocol, w.Conns, w.Accounts, len(f), w.Rate)
+	fmt.Fprintf(m.progress, "daemons %.2f s, PostgreSQL %.2f s in %.1f s, %.0f MB\n",
+		report.Server.CPUSeconds, report.Postgres.CPUSeconds, report.MeasuredSeconds, float64(report.Server.RSS)/1e6)
 	return nil
 }
