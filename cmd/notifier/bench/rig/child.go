@@ -72,9 +72,8 @@ func isReady(ctx context.Context, url string) bool {
 	return errors.Join(err, response.Body.Close()) == nil && response.StatusCode == http.StatusOK
 }
 
-// URL is where it serves, as ws://127.0.0.1:8080; Admin the other address, if it has one.
-func (c *Child) URL() string   { return c.voice.url }
-func (c *Child) Admin() string { return c.voice.admin }
+// URL is where it serves, as ws://127.0.0.1:8080.
+func (c *Child) URL() string { return c.voice.url }
 
 // Last are the last lines that it said, for an error.
 func (c *Child) Last() string { return c.voice.last() }
