@@ -31,6 +31,7 @@ func invented() results {
 	for i, protocol := range []string{bench.Plain, bench.SocketIO} {
 		for _, n := range []int{10, 1000} {
 			add(bySockets, protocol, 1, n, calm, 0.5+0.0002*float64(n), 1, 0)
+			add(bySockets, protocol, 1, n, thick, 0.25+0.0001*float64(n), 1, 0)
 			add(inMemory, protocol, 1, n, 0, 0, 0, 30e6+int64(8000+1000*i)*int64(n))
 		}
 		add(returning, protocol, 1, 1000, 0, 0, 0, 0)
@@ -67,7 +68,8 @@ func TestTheModelFindsWhatThingsCost(t *testing.T) {
 		"PostgreSQL":                            {m.calm.postgres.first, 1},
 		"PostgreSQL, for one that shares":       {m.calm.postgres.sharing, 0.2},
 		"PostgreSQL, for one beside":            {m.thick.postgres.beside, 0.025},
-		"a delivery":                            {m.plain.delivery(), 0.002},
+		"a delivery":                            {m.calm.socketIO.slope, 0.002},
+		"a delivery of many":                    {m.thick.plain.slope, 0.001},
 		"an idle daemon":                        {m.idleDaemon, 6},
 		"PostgreSQL, for an idle daemon":        {m.idlePostgres, 4},
 		"a socket":                              {m.plain.memory.slope, 8000},
@@ -193,10 +195,10 @@ func TestTheTablesHoldEveryFigure(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| the line through them | 0.5, and 0.002 a socket | 0.5, and 0.002 a socket |",
+		"| the line through them | 0.5, and 0.002 each | 0.5, and 0.002 each | 0.25, and 0.001 each | 0.25, and 0.001 each |",
 		"| 1,000 | 38 | 39 |",
 		"| 4 | 24 | 16.5 | 1.42 | 1.6 | 0.82 | 1.15 | 0.72 | 0.8 | 0.42 |",
-		"| at 50 a second | 0.5 | 0.3 | 0.1 | 1 | 0.2 | 0.05 |",
+		"| at 50 a second | 0.5 | 0.3 | 0.1 | 0.002 | 0.002 | 1 | 0.2 | 0.05 |",
 		"| 1,000,000 | 100,000 | 1000 | 26 |",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -17,7 +17,6 @@ type model struct {
 
 // protocolCosts are a daemon's for its sockets.
 type protocolCosts struct {
-	event    line    // ms an event, by sockets that it reaches
 	memory   line    // bytes, by sockets
 	returned float64 // µs of a socket that comes back
 	crest    float64 // bytes at most, after all sockets came back at once, against those with as many idle ones
@@ -27,6 +26,7 @@ type protocolCosts struct {
 type eventCosts struct {
 	rate             float64
 	daemon, postgres shares
+	plain, socketIO  line // ms of a daemon alone, by sockets that the event reaches
 }
 
 // shares are ms an event.
@@ -36,9 +36,6 @@ type shares struct {
 	beside  float64 // each further one that has none
 }
 
-// delivery is ms.
-func (p protocolCosts) delivery() float64 { return p.event.slope }
-
 // model is computed from what was measured.
 func (r results) model() (m model, err error) {
 	if m.plain, err = r.protocol(bench.Plain); err != nil {
@@ -47,18 +44,17 @@ func (r results) model() (m model, err error) {
 	if m.socketIO, err = r.protocol(bench.SocketIO); err != nil {
 		return m, err
 	}
-	if m.calm, err = r.event(calm, m.plain.delivery()); err != nil {
+	if m.calm, err = r.event(calm); err != nil {
 		return m, err
 	}
-	m.calm.daemon.first = m.plain.event.fixed // the same again, of more runs
-	if m.thick, err = r.event(thick, m.plain.delivery()); err != nil {
+	if m.thick, err = r.event(thick); err != nil {
 		return m, err
 	}
 	for _, idle := range []struct {
 		of   func(measurement) float64
 		cost *float64
 	}{{idleOfDaemons, &m.idleDaemon}, {idleOfPostgres, &m.idlePostgres}} {
-		l, err := lineOf(r.of(idling, every), daemons, idle.of)
+		l, err := lineOf(r.of(idling), daemons, idle.of)
 		if err != nil {
 			return m, fmt.Errorf("idle daemons: %w", err)
 		}
@@ -71,9 +67,6 @@ func (r results) model() (m model, err error) {
 }
 
 func (r results) protocol(name string) (p protocolCosts, err error) {
-	if p.event, err = lineOf(r.of(bySockets, by(name)), reached, daemonsPerEvent); err != nil {
-		return p, fmt.Errorf("sockets by %s: %w", name, err)
-	}
 	if p.memory, err = lineOf(r.of(inMemory, by(name)), sockets, memory); err != nil {
 		return p, fmt.Errorf("memory by %s: %w", name, err)
 	}
@@ -85,7 +78,13 @@ func (r results) protocol(name string) (p protocolCosts, err error) {
 }
 
 // event takes what further daemons cost from the lines through daemons that share the sockets, and through those that have none.
-func (r results) event(rate, delivery float64) (e eventCosts, err error) {
+func (r results) event(rate float64) (e eventCosts, err error) {
+	e.rate = rate
+	for name, protocol := range map[string]*line{bench.Plain: &e.plain, bench.SocketIO: &e.socketIO} {
+		if *protocol, err = lineOf(r.of(bySockets, by(name), at(rate)), reached, daemonsPerEvent); err != nil {
+			return e, fmt.Errorf("sockets by %s at %.0f events a second: %w", name, rate, err)
+		}
+	}
 	sharing, beside := r.of(shared, at(rate)), r.of(bystanding, at(rate))
 	if len(sharing) == 0 {
 		return e, fmt.Errorf("%.0f events a second: nothing was measured", rate)
@@ -105,8 +104,7 @@ func (r results) event(rate, delivery float64) (e eventCosts, err error) {
 		}
 		*cost.shares = shares{first: cost.of(sharing[0]), sharing: max(first.slope, 0), beside: max(others.slope, 0)}
 	}
-	e.rate = rate
-	e.daemon.first = max(e.daemon.first-delivery*reached(sharing[0]), 0)
+	e.daemon.first = max(e.plain.fixed, 0) // the same as of a daemon alone, from more runs
 	return e, nil
 }
 

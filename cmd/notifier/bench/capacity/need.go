@@ -40,10 +40,10 @@ func (m model) need(screens int, a assumptions) (n need) {
 	n.daemons = (screens+a.daemon-1)/a.daemon + a.spare
 	all := float64(n.daemons)
 	n.sharing = all * (1 - math.Pow(1-1/all, float64(a.screens)))
-	c, p := m.costs(n.events), m.socketIO
-	n.daemon = (n.events*(c.daemon.of(all, n.sharing)+p.delivery()*float64(a.screens)) + all*m.idleDaemon) / 1e3
+	c, memory := m.costs(n.events), m.socketIO.memory
+	n.daemon = (n.events*(c.daemon.of(all, n.sharing)+c.socketIO.slope*float64(a.screens)) + all*m.idleDaemon) / 1e3
 	n.postgres = (n.events*c.postgres.of(all, n.sharing) + all*m.idlePostgres) / 1e3
-	n.memory = all*p.memory.fixed + float64(screens)*p.memory.slope
+	n.memory = all*memory.fixed + float64(screens)*memory.slope
 	perDaemon := (screens + n.daemons - a.spare - 1) / (n.daemons - a.spare) // when the spare ones are missing
 	n.files = perDaemon + filesBeside
 	n.sources = (perDaemon + a.ports - 1) / a.ports

@@ -17,17 +17,22 @@ type results struct {
 	Ladder  []rung        `json:"ladder"`
 }
 
-// of are the runs that a question is about.
-func (r results) of(series string, suits func(measurement) bool) (runs []measurement) {
+// of are the runs of a series that suit all conditions.
+func (r results) of(series string, conditions ...func(measurement) bool) (runs []measurement) {
+next:
 	for _, run := range r.Runs {
-		if run.Series == series && suits(run) {
-			runs = append(runs, run)
+		if run.Series != series {
+			continue
 		}
+		for _, suits := range conditions {
+			if !suits(run) {
+				continue next
+			}
+		}
+		runs = append(runs, run)
 	}
 	return runs
 }
-
-func every(measurement) bool { return true }
 
 func by(protocol string) func(measurement) bool {
 	return func(m measurement) bool { return m.Report.Protocol == protocol }

@@ -26,7 +26,6 @@ type section struct {
 
 	Writers, LadderReach           int
 	Knee                           string
-	Delivery, PlainDelivery        string // ms
 	Socket, PlainSocket            string // kB
 	IdleDaemon, IdlePostgres       string // ms a second
 	Empty                          string // MB
@@ -57,10 +56,9 @@ func (r results) print(out io.Writer, m model) error {
 		Sockets: r.socketsTable(m), Accounts: r.accountsTable(m), Daemons: r.daemonsTable(), Memory: r.memoryTable(m), Ladder: r.ladderTable(),
 		Costs: m.costsTable(), Needs: m.needsTable(assumed),
 		Writers: ladderWriters, LadderReach: ladderReach, Knee: r.knee(),
-		Delivery: small(m.socketIO.delivery()), PlainDelivery: small(m.plain.delivery()),
 		Socket: rig.Number(m.socketIO.memory.slope / 1e3), PlainSocket: rig.Number(m.plain.memory.slope / 1e3),
 		IdleDaemon: rig.Number(m.idleDaemon), IdlePostgres: rig.Number(m.idlePostgres), Empty: rig.Number(m.socketIO.memory.fixed / 1e6),
-		Doubling: rig.Number(math.Round(m.calm.postgres.doubling())), ThickDoubling: rig.Number(math.Round(m.thick.postgres.doubling())), Crest: rig.Number(m.socketIO.crest),
+		Doubling: rig.Number(math.Round(m.calm.postgres.doubling())), ThickDoubling: rig.Number(math.Round(m.thick.postgres.doubling())), Crest: rig.Number(max(m.plain.crest, m.socketIO.crest)),
 		A: sectionAssumptions{
 			Screens: assumed.screens, Events: rig.Number(assumed.events), Peak: rig.Number(assumed.peak), Daemon: grouped(assumed.daemon), Ports: grouped(assumed.ports),
 		},

@@ -37,20 +37,20 @@ var errRunPatience = errors.New("the run took too long")
 type plan struct {
 	calmFor, thickFor, idleFor, restFor time.Duration
 	reached                             []int // sockets of an account
-	groups                              int   // accounts, while their sockets vary
+	groups                              int   // accounts, while their sockets vary: few events of each
 	sockets                             int   // while accounts vary
 	accounts                            []int
 	daemons                             []int
-	spread                              int // sockets, while daemons vary
+	spread, families                    int // sockets and accounts, while daemons vary: so many of each that every daemon has some
 	memory                              []int
 	ladder                              ladder
 }
 
 func planned(quick bool) plan {
 	p := plan{
-		calmFor: 10 * time.Second, thickFor: 5 * time.Second, idleFor: 10 * time.Second, restFor: 3 * time.Second,
-		reached: []int{1, 20, 200}, groups: 10, sockets: 2000, accounts: []int{20, 200, 2000},
-		daemons: []int{1, 2, 4, 8}, spread: 400, memory: []int{1000, 4000, 8000},
+		calmFor: 8 * time.Second, thickFor: 5 * time.Second, idleFor: 10 * time.Second, restFor: 9 * time.Second,
+		reached: []int{1, 20, 100}, groups: 40, sockets: 2000, accounts: []int{20, 200, 2000},
+		daemons: []int{1, 2, 4, 8}, spread: 400, families: 10, memory: []int{2000, 5000, 8000},
 		ladder: ladder{rates: []float64{500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000}, during: 6 * time.Second, accounts: 40},
 	}
 	if quick {
@@ -95,8 +95,14 @@ func (m *measurer) reach(ctx context.Context) error {
 	return m.with(ctx, 1, func(f fleet) error {
 		for _, protocol := range []string{bench.Plain, bench.SocketIO} {
 			for _, n := range m.plan.reached {
-				w := bench.Workload{Name: bySockets, Conns: n * m.plan.groups, Accounts: m.plan.groups, Rate: calm, For: m.plan.calmFor}
-				if err := m.run(ctx, f, m.site.target(f, protocol, true), w); err != nil {
+				target, w := m.site.target(f, protocol, true), bench.Workload{Name: bySockets, Conns: n * m.plan.groups, Accounts: m.plan.groups}
+				w.Rate, w.For = calm, m.plan.calmFor
+				err := m.run(ctx, f, target, w)
+				if err == nil {
+					w.Rate, w.For = thick, m.plan.thickFor
+					err = m.run(ctx, f, target, w)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -120,7 +126,7 @@ func (m *measurer) spreadAccounts(ctx context.Context) error {
 
 // addDaemons puts more and more daemons on the database.
 func (m *measurer) addDaemons(ctx context.Context) error {
-	sockets := bench.Workload{Conns: m.plan.spread, Accounts: m.plan.groups}
+	sockets := bench.Workload{Conns: m.plan.spread, Accounts: m.plan.families}
 	at := func(name string, rate float64, during time.Duration) bench.Workload {
 		w := sockets
 		w.Name, w.Rate, w.For, w.Idle = name, rate, during, rate == 0
@@ -146,7 +152,8 @@ func (m *measurer) addDaemons(ctx context.Context) error {
 	return nil
 }
 
-// fill puts more and more sockets on a daemon, each time a new one. The last ones come back after a cut.
+// fill puts more and more sockets on a daemon, each time a new one, and rests until that has given back what letting them in took. The last ones come back
+// after a cut.
 func (m *measurer) fill(ctx context.Context) error {
 	for _, protocol := range []string{bench.Plain, bench.SocketIO} {
 		for i, n := range m.plan.memory {

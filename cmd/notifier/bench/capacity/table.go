@@ -33,21 +33,35 @@ func numbers(values ...float64) (cells []string) {
 }
 
 func (r results) socketsTable(m model) *grid {
-	g := newGrid("sockets that an event reaches", "plain", "Socket.IO")
-	plain, socketIO := r.of(bySockets, by(bench.Plain)), r.of(bySockets, by(bench.SocketIO))
-	for i := range min(len(plain), len(socketIO)) {
-		g.row(numbers(reached(plain[i]), daemonsPerEvent(plain[i]), daemonsPerEvent(socketIO[i]))...)
+	head, lines := []string{"sockets that an event reaches"}, []string{"the line through them"}
+	var columns [][]measurement
+	for _, costs := range []eventCosts{m.calm, m.thick} {
+		for _, name := range []string{bench.Plain, bench.SocketIO} {
+			title, l := "plain", costs.plain
+			if name == bench.SocketIO {
+				title, l = "Socket.IO", costs.socketIO
+			}
+			head = append(head, fmt.Sprintf("%s, %.0f/s", title, costs.rate))
+			lines = append(lines, rig.Number(l.fixed)+", and "+small(l.slope)+" each")
+			columns = append(columns, r.of(bySockets, by(name), at(costs.rate)))
+		}
 	}
-	inWords := func(l line) string { return rig.Number(l.fixed) + ", and " + small(l.slope) + " a socket" }
-	g.row("the line through them", inWords(m.plain.event), inWords(m.socketIO.event))
-	g.row("a socket that comes back, once", rig.Number(m.plain.returned/1e3), rig.Number(m.socketIO.returned/1e3))
+	g := newGrid(head...)
+	for i, first := range columns[0] {
+		values := []float64{reached(first)}
+		for _, column := range columns {
+			values = append(values, daemonsPerEvent(column[min(i, len(column)-1)])) // all have as many
+		}
+		g.row(numbers(values...)...)
+	}
+	g.row(lines...)
 	return g
 }
 
 func (r results) accountsTable(m model) *grid {
 	g := newGrid("accounts", "sockets of each", "a daemon", "by the line above", "PostgreSQL")
-	for _, run := range r.of(byAccounts, every) {
-		cells := numbers(reached(run), daemonsPerEvent(run), m.plain.event.at(reached(run)), postgresPerEvent(run))
+	for _, run := range r.of(byAccounts) {
+		cells := numbers(reached(run), daemonsPerEvent(run), m.calm.plain.at(reached(run)), postgresPerEvent(run))
 		g.row(append([]string{grouped(run.Report.Accounts)}, cells...)...)
 	}
 	return g
@@ -68,7 +82,7 @@ func (r results) daemonsTable() *grid {
 		head = append(head, fmt.Sprintf("%s, %.0f/s", k.title, k.rate), "PostgreSQL")
 	}
 	g := newGrid(head...)
-	for _, idle := range r.of(idling, every) {
+	for _, idle := range r.of(idling) {
 		values := []float64{idleOfDaemons(idle), idleOfPostgres(idle)}
 		for _, k := range kinds {
 			ours, theirs := math.NaN(), math.NaN() // one daemon alone is in the columns of all
@@ -94,6 +108,7 @@ func (r results) memoryTable(m model) *grid {
 		return rig.Number(l.fixed/1e6) + ", and " + rig.Number(l.slope/1e3) + " kB a socket"
 	}
 	g.row("the line through them", inWords(m.plain.memory), inWords(m.socketIO.memory))
+	g.row("the processor for one that comes back, ms", rig.Number(m.plain.returned/1e3), rig.Number(m.socketIO.returned/1e3))
 	g.row("at most, when all came back at once", rig.Number(m.plain.crest)+" times as much", rig.Number(m.socketIO.crest)+" times as much")
 	return g
 }
@@ -126,10 +141,11 @@ func (r results) knee() string {
 }
 
 func (m model) costsTable() *grid {
-	g := newGrid("ms an event", "a", "a₁", "a₂", "p", "p₁", "p₂")
+	g := newGrid("ms an event", "a", "a₁", "a₂", "b, plain", "b, Socket.IO", "p", "p₁", "p₂")
 	for _, c := range []eventCosts{m.calm, m.thick} {
-		cells := numbers(c.daemon.first, c.daemon.sharing, c.daemon.beside, c.postgres.first, c.postgres.sharing, c.postgres.beside)
-		g.row(append([]string{fmt.Sprintf("at %.0f a second", c.rate)}, cells...)...)
+		cells := append([]string{fmt.Sprintf("at %.0f a second", c.rate)}, numbers(c.daemon.first, c.daemon.sharing, c.daemon.beside)...)
+		cells = append(cells, small(c.plain.slope), small(c.socketIO.slope))
+		g.row(append(cells, numbers(c.postgres.first, c.postgres.sharing, c.postgres.beside)...)...)
 	}
 	return g
 }
