@@ -106,7 +106,7 @@ func TestScreensNeedWhatTheFormulaSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := assumptions{screens: 2, events: 36, peak: 2, daemon: 1000, spare: 1, ports: 300}
+	a := assumptions{Screens: 2, Events: 36, Peak: 2, Daemon: 1000, Spare: 1, Ports: 300}
 	n := m.need(1800, a) // 900 accounts, 18 events a second, 3 daemons
 	sharing := 3 * (1 - 4.0/9)
 	for name, value := range map[string]struct{ got, want float64 }{

@@ -4,16 +4,16 @@ import "math"
 
 // assumptions are what is not measured: how a clinic works, and how much is put on one daemon.
 type assumptions struct {
-	screens int     // of an account
-	events  float64 // of an account in an hour
-	peak    float64 // the busiest moment against the mean
-	daemon  int     // screens of a daemon
-	spare   int     // daemons that may be missing
-	ports   int     // that a proxy has, from one address to one of a daemon
+	Screens int     // of an account
+	Events  float64 // of an account in an hour
+	Peak    float64 // the busiest moment against the mean
+	Daemon  int     // screens of a daemon
+	Spare   int     // daemons that may be missing
+	Ports   int     // that a proxy has, from one address to one of a daemon
 }
 
 // assumed are four fifths of --max-connections on a daemon, and Linux's default range of ports.
-var assumed = assumptions{screens: 10, events: 12, peak: 3, daemon: 40_000, spare: 1, ports: 60_999 - 32_768 + 1}
+var assumed = assumptions{Screens: 10, Events: 12, Peak: 3, Daemon: 40_000, Spare: 1, Ports: 60_999 - 32_768 + 1}
 
 // filesBeside is more than a daemon opens beside its sockets.
 const filesBeside = 100
@@ -35,19 +35,19 @@ type need struct {
 
 // need has all screens come by Socket.IO, the dearer protocol.
 func (m model) need(screens int, a assumptions) (n need) {
-	n.screens, n.accounts = screens, (screens+a.screens-1)/a.screens
-	n.events = float64(n.accounts) * a.events / 3600 * a.peak
-	n.daemons = (screens+a.daemon-1)/a.daemon + a.spare
+	n.screens, n.accounts = screens, (screens+a.Screens-1)/a.Screens
+	n.events = float64(n.accounts) * a.Events / 3600 * a.Peak
+	n.daemons = (screens+a.Daemon-1)/a.Daemon + a.Spare
 	all := float64(n.daemons)
-	n.sharing = all * (1 - math.Pow(1-1/all, float64(a.screens)))
+	n.sharing = all * (1 - math.Pow(1-1/all, float64(a.Screens)))
 	c, memory := m.costs(n.events), m.socketIO.memory
-	n.daemon = (n.events*(c.daemon.of(all, n.sharing)+c.socketIO.slope*float64(a.screens)) + all*m.idleDaemon) / 1e3
+	n.daemon = (n.events*(c.daemon.of(all, n.sharing)+c.socketIO.slope*float64(a.Screens)) + all*m.idleDaemon) / 1e3
 	n.postgres = (n.events*c.postgres.of(all, n.sharing) + all*m.idlePostgres) / 1e3
 	n.memory = all*memory.fixed + float64(screens)*memory.slope
-	perDaemon := (screens + n.daemons - a.spare - 1) / (n.daemons - a.spare) // when the spare ones are missing
+	perDaemon := (screens + n.daemons - a.Spare - 1) / (n.daemons - a.Spare) // when the spare ones are missing
 	n.files = perDaemon + filesBeside
-	n.sources = (perDaemon + a.ports - 1) / a.ports
-	n.traffic = n.events * float64(a.screens) * m.frame * 8
+	n.sources = (perDaemon + a.Ports - 1) / a.Ports
+	n.traffic = n.events * float64(a.Screens) * m.frame * 8
 	return n
 }
 

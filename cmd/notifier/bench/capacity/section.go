@@ -14,7 +14,7 @@ import (
 //go:embed section.md.tmpl
 var sectionText string
 
-var sectionTemplate = template.Must(template.New("section").Parse(sectionText))
+var sectionTemplate = template.Must(template.New("section").Funcs(template.FuncMap{"number": rig.Number, "grouped": grouped}).Parse(sectionText))
 
 // section is what the template needs.
 type section struct {
@@ -24,22 +24,16 @@ type section struct {
 
 	Sockets, Accounts, Daemons, Memory, Ladder, Costs, Needs *grid
 
-	Writers, LadderReach           int
-	Knee                           string
-	Socket, PlainSocket            string // kB
-	IdleDaemon, IdlePostgres       string // ms a second
-	Empty                          string // MB
-	Doubling, ThickDoubling, Crest string
-	A                              sectionAssumptions
-	Allowed                        string
-	MostSockets, MostDaemons       string
-}
+	Writers, LadderReach     int
+	Knee                     string
+	Socket, PlainSocket      float64 // kB
+	Empty                    float64 // MB
+	Crest                    float64 // times as much
+	IdleDaemon, IdlePostgres float64 // ms a second
+	Doubling, ThickDoubling  float64 // daemons
 
-// sectionAssumptions are the assumptions in words.
-type sectionAssumptions struct {
-	Screens       int
-	Events, Peak  string
-	Daemon, Ports string
+	Assumed                           assumptions
+	Allowed, MostSockets, MostDaemons int
 }
 
 // defaultConnections is the default of --max-connections.
@@ -56,13 +50,10 @@ func (r results) print(out io.Writer, m model) error {
 		Sockets: r.socketsTable(m), Accounts: r.accountsTable(m), Daemons: r.daemonsTable(), Memory: r.memoryTable(m), Ladder: r.ladderTable(),
 		Costs: m.costsTable(), Needs: m.needsTable(assumed),
 		Writers: ladderWriters, LadderReach: ladderReach, Knee: r.knee(),
-		Socket: rig.Number(m.socketIO.memory.slope / 1e3), PlainSocket: rig.Number(m.plain.memory.slope / 1e3),
-		IdleDaemon: rig.Number(m.idleDaemon), IdlePostgres: rig.Number(m.idlePostgres), Empty: rig.Number(m.socketIO.memory.fixed / 1e6),
-		Doubling: rig.Number(math.Round(m.calm.postgres.doubling())), ThickDoubling: rig.Number(math.Round(m.thick.postgres.doubling())), Crest: rig.Number(max(m.plain.crest, m.socketIO.crest)),
-		A: sectionAssumptions{
-			Screens: assumed.screens, Events: rig.Number(assumed.events), Peak: rig.Number(assumed.peak), Daemon: grouped(assumed.daemon), Ports: grouped(assumed.ports),
-		},
-		Allowed: grouped(defaultConnections), MostSockets: grouped(most(r.Runs, sockets)), MostDaemons: grouped(most(r.Runs, daemons)),
+		Socket: m.socketIO.memory.slope / 1e3, PlainSocket: m.plain.memory.slope / 1e3, Empty: m.socketIO.memory.fixed / 1e6,
+		Crest: max(m.plain.crest, m.socketIO.crest), IdleDaemon: m.idleDaemon, IdlePostgres: m.idlePostgres,
+		Doubling: math.Round(m.calm.postgres.doubling()), ThickDoubling: math.Round(m.thick.postgres.doubling()),
+		Assumed: assumed, Allowed: defaultConnections, MostSockets: most(r.Runs, sockets), MostDaemons: most(r.Runs, daemons),
 	})
 	if err != nil {
 		return fmt.Errorf("write the tables: %w", err)

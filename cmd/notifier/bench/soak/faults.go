@@ -44,7 +44,8 @@ var faults = []fault{
 		return errors.Join(pause(ctx, still), s.steady().current().Signal(syscall.SIGCONT))
 	}},
 	{"the daemons' connections to PostgreSQL are terminated", func(ctx context.Context, s *site) error {
-		return rig.Execute(ctx, s.server.URL(postgres.Superuser, database), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+rig.Runtime+"'")
+		return rig.Execute(ctx, s.server.URL(postgres.Superuser, database),
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+rig.Runtime+"'")
 	}},
 	{"1,000 appointments in one transaction", func(ctx context.Context, s *site) error { return s.crowd.Together(ctx, burst, 0) }},
 	{"a daemon is restarted", func(ctx context.Context, s *site) error {
