@@ -77,7 +77,8 @@ func (r results) protocol(name string) (p protocolCosts, err error) {
 	return p, nil
 }
 
-// event takes what further daemons cost from the lines through daemons that share the sockets, and through those that have none.
+// event takes what daemons cost from the lines through those that share the sockets, and through those of which one has them all. A daemon that is alone is
+// left out: it does without what several have to tell each other.
 func (r results) event(rate float64) (e eventCosts, err error) {
 	e.rate = rate
 	for name, protocol := range map[string]*line{bench.Plain: &e.plain, bench.SocketIO: &e.socketIO} {
@@ -85,27 +86,30 @@ func (r results) event(rate float64) (e eventCosts, err error) {
 			return e, fmt.Errorf("sockets by %s at %.0f events a second: %w", name, rate, err)
 		}
 	}
-	sharing, beside := r.of(shared, at(rate)), r.of(bystanding, at(rate))
-	if len(sharing) == 0 {
-		return e, fmt.Errorf("%.0f events a second: nothing was measured", rate)
+	sharing, beside := r.of(shared, at(rate), several), r.of(bystanding, at(rate), several)
+	if e.daemon, err = sharesOf(sharing, beside, daemonsPerEvent); err != nil {
+		return e, fmt.Errorf("daemons at %.0f events a second: %w", rate, err)
 	}
-	beside = append(sharing[:1:1], beside...) // the first is one daemon alone
-	for _, cost := range []struct {
-		of     func(measurement) float64
-		shares *shares
-	}{{daemonsPerEvent, &e.daemon}, {postgresPerEvent, &e.postgres}} {
-		first, err := lineOf(sharing, daemons, cost.of)
-		if err != nil {
-			return e, fmt.Errorf("daemons at %.0f events a second: %w", rate, err)
-		}
-		others, err := lineOf(beside, daemons, cost.of)
-		if err != nil {
-			return e, fmt.Errorf("daemons without sockets at %.0f events a second: %w", rate, err)
-		}
-		*cost.shares = shares{first: cost.of(sharing[0]), sharing: max(first.slope, 0), beside: max(others.slope, 0)}
+	if e.postgres, err = sharesOf(sharing, beside, postgresPerEvent); err != nil {
+		return e, fmt.Errorf("daemons at %.0f events a second: %w", rate, err)
 	}
-	e.daemon.first = max(e.plain.fixed, 0) // the same as of a daemon alone, from more runs
+	e.daemon.first = max(e.daemon.first-e.plain.slope*reached(sharing[0]), 0)
 	return e, nil
+}
+
+func several(m measurement) bool { return m.Daemons > 1 }
+
+// sharesOf has the first daemon cost what both lines say of it, in the mean.
+func sharesOf(sharing, beside []measurement, cost func(measurement) float64) (s shares, err error) {
+	all, err := lineOf(sharing, daemons, cost)
+	if err != nil {
+		return s, err
+	}
+	one, err := lineOf(beside, daemons, cost)
+	if err != nil {
+		return s, err
+	}
+	return shares{first: (all.at(1) + one.at(1)) / 2, sharing: max(all.slope, 0), beside: max(one.slope, 0)}, nil
 }
 
 // What a run says.

@@ -55,7 +55,7 @@ func planned(quick bool) plan {
 	}
 	if quick {
 		p.calmFor, p.thickFor, p.idleFor, p.restFor = 2*time.Second, time.Second, 2*time.Second, time.Second
-		p.reached, p.sockets, p.accounts, p.daemons = []int{1, 50}, 200, []int{20, 200}, []int{1, 2}
+		p.reached, p.sockets, p.accounts, p.daemons = []int{1, 50}, 200, []int{20, 200}, []int{1, 2, 3}
 		p.memory = []int{200, 600}
 		p.ladder.rates, p.ladder.during = []float64{200, 500}, time.Second
 	}
