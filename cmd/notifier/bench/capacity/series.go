@@ -185,9 +185,12 @@ func (m *measurer) with(ctx context.Context, n int, runs func(fleet) error) erro
 
 // run is one measurement.
 func (m *measurer) run(ctx context.Context, f fleet, t bench.Target, w bench.Workload) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, runPatience, errRunPatience)
+	timed, cancel := context.WithTimeoutCause(ctx, runPatience, errRunPatience)
 	defer cancel()
-	report, err := bench.Run(ctx, m.site.url(rig.Owner), t, w)
+	report, err := bench.Run(timed, m.site.url(rig.Owner), t, w)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // whatever failed because of it
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w; the first daemon's last words: %s", w.Name, err, f[0].Last())
 	}
