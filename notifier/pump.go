@@ -12,6 +12,10 @@ import (
 // pumpBatch bounds one pump. A larger backlog takes several, each its own transaction.
 const pumpBatch = 1000
 
+// broughtBatch bounds what a pump brings; more is read afterwards. The log is locked until the rows are sent, and those of a
+// daemon that is frozen, or cut off, are sent only as far as there are buffers: it must not keep the others from numbering.
+const broughtBatch = 100
+
 // head is the end of the log as one statement has seen it.
 type head struct {
 	cursor Cursor
@@ -51,7 +55,7 @@ type pumped struct {
 func pump(ctx context.Context, pool *pgxpool.Pool, after int64, silence time.Duration, limit *timeLimit, metrics Metrics) (p pumped, ok bool, err error) {
 	started := time.Now()
 	err = limit.run(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
-		rows, err := conn.Query(ctx, advanceSQL, pumpBatch, after, readBatch, silence.Milliseconds())
+		rows, err := conn.Query(ctx, advanceSQL, pumpBatch, after, broughtBatch, silence.Milliseconds())
 		if err != nil {
 			return err
 		}

@@ -12,16 +12,18 @@ COMMENT ON COLUMN notifier.setting.silent_until IS 'Until when a daemon looks by
 {{original "00006_capture.sql" "ring"
     | replace "    THEN\n        PERFORM pg_notify('notifier_bell', payload::text);\n    END IF;" "    THEN\n        PERFORM pg_notify('notifier_bell', payload::text);\n    ELSE\n        PERFORM pg_try_advisory_xact_lock_shared(bells, silent);  -- see advance()\n    END IF;"
     | replace "    alone CONSTANT integer := -1;\n" "    alone CONSTANT integer := -1;\n    silent CONSTANT integer := -2;\n"
-    | replace "s.bell AND s.bell_until > clock_timestamp() FROM" "s.bell AND s.bell_until > clock_timestamp() AND s.silent_until <= clock_timestamp() FROM"}}
+    | replace "s.bell AND s.bell_until > clock_timestamp() FROM" "s.bell AND s.bell_until > clock_timestamp()\n        AND s.silent_until NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '10 s'  -- later: the clock was set back\n        FROM"}}
 
--- Number up to max_events staged rows, and bring up to max_rows events that follow after_seq, if what was numbered does. Returns
+-- Number up to max_events staged rows, and bring them if they follow after_seq and are max_rows at most. Returns
 -- no row when another daemon is numbering, else at least one, whose first columns are the same in all: the end of the log, how
 -- many events this call added, whether effects wait, and whether a writer was at work whose commit will ring no bell. The
--- caller may count on an event only when the call has ended well: before, it is not committed.
+-- caller may count on an event only when the call has ended well: before, it is not committed. Nor can anybody else number
+-- until the caller has taken its rows: let max_rows be so small that they fit into the buffers of a connection whose
+-- other end reads no more.
 --
 -- Who will look again by himself within a few milliseconds, because events come in a crowd, asks for silence, in
--- milliseconds: nobody rings for so long. A bell costs its writer a place in NOTIFY's line, and everybody who listens a
--- wake-up.
+-- milliseconds, ten seconds at most: nobody rings for so long. A bell costs its writer a place in NOTIFY's line, and
+-- everybody who listens a wake-up.
 CREATE FUNCTION notifier.advance(max_events integer, after_seq bigint, max_rows integer, silence integer)
 RETURNS TABLE (last_seq bigint, last_epoch bigint, numbered integer, effects_wait boolean, silent_writers boolean,
                seq bigint, epoch bigint, kind text, account text, account_json text, appointment text, appointment_json text,
@@ -48,19 +50,20 @@ BEGIN
     END IF;
     IF silence > 0 AND done.numbered > 0 THEN
         -- Not where somebody holds the settings: the log does not wait.
-        PERFORM FROM notifier.setting AS s WHERE s.silent_until < clock_timestamp() + make_interval(secs => silence / 2000.0)
+        PERFORM FROM notifier.setting AS s
+        WHERE s.silent_until NOT BETWEEN clock_timestamp() + make_interval(secs => silence / 2000.0) AND clock_timestamp() + interval '10 s'
         FOR NO KEY UPDATE SKIP LOCKED;
         IF FOUND THEN
             UPDATE notifier.setting AS s SET silent_until = clock_timestamp() + make_interval(secs => silence / 1000.0);
         END IF;
     END IF;
-    IF done.numbered > 0 AND done.last_seq - done.numbered = after_seq THEN
+    IF done.numbered BETWEEN 1 AND max_rows AND done.last_seq - done.numbered = after_seq THEN
         RETURN QUERY
         SELECT done.last_seq, done.last_epoch, done.numbered, done.effects_wait, marked,
                e.seq, e.epoch, e.kind, coalesce(e.account_id::text, ''), to_json(e.account_id)::text,
                coalesce(e.appointment_id::text, ''), to_json(e.appointment_id)::text, coalesce(e.doctor_id::text, ''), to_json(e.doctor_id)::text,
                e.status, e.event, e.changed_at
-        FROM notifier.event AS e WHERE e.seq > after_seq ORDER BY e.seq LIMIT max_rows;
+        FROM notifier.event AS e WHERE e.seq > after_seq ORDER BY e.seq;
     ELSE
         RETURN QUERY
         SELECT done.last_seq, done.last_epoch, done.numbered, done.effects_wait, marked,

@@ -294,7 +294,7 @@ func TestASessionThatCannotBeToldEverythingIsCut(t *testing.T) {
 func TestATokenIsVerifiedAgain(t *testing.T) {
 	c := gather(t, 2)
 	p := c.servers[0].openPoll()
-	p.post(200, `40{"token":"1/300ms"}`)
+	p.post(200, `40{"token":"1/2s"}`)
 	p.get(200, "")
 	w := p.at(c.servers[1]).upgrade()
 	w.send("5")
