@@ -39,11 +39,8 @@ DECLARE
 BEGIN
     -- Looked at before the numbering: who has left the mark and committed by then is numbered. The lock is held for no longer
     -- than it takes to see that nobody else holds it: a writer that comes at this moment leaves no mark, and its row waits
-    -- for the next look.
-    marked := NOT pg_try_advisory_lock(bells, silent);
-    IF NOT marked THEN
-        PERFORM pg_advisory_unlock(bells, silent);
-    END IF;
+    -- for the next look. One expression: a cancel cannot come in between and leave the lock to the session.
+    marked := CASE WHEN pg_try_advisory_lock(bells, silent) THEN NOT pg_advisory_unlock(bells, silent) ELSE true END;
     SELECT p.* INTO done FROM notifier.pump(max_events) AS p;
     IF NOT FOUND THEN
         RETURN;
