@@ -364,6 +364,23 @@ func TestWhoCannotBeReleasedTakesNobodysPlace(t *testing.T) {
 	}
 }
 
+// A trigger that returns NULL raises nothing and leaves the doctor busy: that is no release.
+func TestADoctorWhomATriggerLeavesBusyIsNotReleased(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.Exec(pgtest.Owner, `CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.id = 1 THEN RETURN NULL; END IF; RETURN NEW; END';
+		CREATE TRIGGER keep BEFORE UPDATE ON doctors FOR EACH ROW WHEN (OLD."isBusy" AND NOT NEW."isBusy") EXECUTE FUNCTION keep()`)
+	for doctor := range 3 {
+		c.finish(doctor + 1)
+	}
+	c.pump()
+	equal(t, "release", c.release(0), []settled{{1, "", "09000"}, {2, "released", ""}, {3, "released", ""}})
+	c.Exec(pgtest.Owner, `DROP TRIGGER keep ON doctors`)
+	c.retryNow()
+	equal(t, "release without the trigger", c.release(0), []settled{{1, "released", ""}})
+}
+
 func TestADBAReplacesTheRule(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)

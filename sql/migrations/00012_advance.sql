@@ -193,6 +193,10 @@ BEGIN
                 firsts := ARRAY(SELECT min(e.seq) FROM notifier.effect AS e WHERE e.seq = ANY (busy) GROUP BY e.doctor_id);
                 UPDATE {{table "doctors"}} AS d SET {{column "doctors.busy"}} = false
                 WHERE d.{{column "doctors.id"}} = ANY (ARRAY(SELECT e.doctor_id FROM notifier.effect AS e WHERE e.seq = ANY (firsts)));
+                GET DIAGNOSTICS done = ROW_COUNT;
+                IF done < cardinality(firsts) THEN
+                    RAISE triggered_action_exception USING MESSAGE = 'a trigger left a doctor busy';
+                END IF;
                 RETURN QUERY
                 UPDATE notifier.effect AS e
                 SET outcome = CASE WHEN e.seq = ANY (firsts) THEN 'released' ELSE 'was_free' END,
