@@ -15,7 +15,7 @@ func workloads(quick bool) []bench.Workload {
 		{Name: "W1", Conns: 1000, Accounts: 100, Rate: 50, For: 8 * time.Second},
 		{Name: "W2", Conns: 5000, Accounts: 1, Rate: 20, For: 8 * time.Second},
 		{Name: "W3", Conns: 10_000, Accounts: 1000, Writers: 4, For: 6 * time.Second},
-		{Name: "W4", Conns: 10_000, Accounts: 1000, Idle: true, For: 3 * time.Second},
+		{Name: "W4", Conns: 10_000, Accounts: 1000, Idle: true, For: 15 * time.Second}, // until what joining took is given back
 		{Name: "W5", Conns: 1000, Accounts: 50, Burst: 5000},
 		{Name: "W6", Conns: 5000, Accounts: 100, Storm: true},
 	}
@@ -33,7 +33,7 @@ var titles = map[string]string{
 	"W1": "1,000 sockets in 100 accounts, 50 events a second",
 	"W2": "5,000 sockets in one account, 20 events a second",
 	"W3": "10,000 sockets in 1,000 accounts, as many events as 4 connections commit in 6 s",
-	"W4": "10,000 sockets in 1,000 accounts, idle",
+	"W4": "10,000 sockets in 1,000 accounts, idle for 15 s",
 	"W5": "1,000 sockets in 50 accounts, 5,000 events of one transaction",
 	"W6": "5,000 sockets in 100 accounts, cut at once",
 }
