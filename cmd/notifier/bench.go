@@ -12,8 +12,11 @@ import (
 	"notifier/cmd/notifier/bench"
 )
 
-// errNotGood is the exit status of a bench that something went wrong in; its report says what.
-var errNotGood = errors.New("not everything arrived once, and where it should")
+// What a bench ends with in which something went wrong; its report says what.
+var (
+	errNotGood = errors.New("not everything arrived once, and where it should")
+	errNothing = errors.New("nothing arrived: is --database-url the database that the daemon at --url reads, and are its triggers enabled (notifier check)?")
+)
 
 // benchTokenTTL outlasts any run.
 const benchTokenTTL = 24 * time.Hour
@@ -99,10 +102,13 @@ Exit status 1 if anything was lost, doubled or misrouted.`,
 		} else {
 			err = report.Print(cmd.OutOrStdout())
 		}
-		if err == nil && !report.Good() {
-			return errNotGood
+		switch {
+		case err != nil || report.Good():
+			return err
+		case report.Deliveries == 0:
+			return errNothing
 		}
-		return err
+		return errNotGood
 	}
 	return cmd
 }
