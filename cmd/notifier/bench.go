@@ -18,6 +18,17 @@ var (
 	errNothing = errors.New("nothing arrived: is --database-url the database that the daemon at --url reads, and are its triggers enabled (notifier check)?")
 )
 
+// verdict is nil if everything arrived once, and where it should.
+func verdict(r bench.Report) error {
+	switch {
+	case r.Good():
+		return nil
+	case r.Deliveries == 0:
+		return errNothing
+	}
+	return errNotGood
+}
+
 // benchTokenTTL outlasts any run.
 const benchTokenTTL = 24 * time.Hour
 
@@ -102,13 +113,7 @@ Exit status 1 if anything was lost, doubled or misrouted.`,
 		} else {
 			err = report.Print(cmd.OutOrStdout())
 		}
-		switch {
-		case err != nil || report.Good():
-			return err
-		case report.Deliveries == 0:
-			return errNothing
-		}
-		return errNotGood
+		return errors.Join(err, verdict(report))
 	}
 	return cmd
 }
