@@ -45,6 +45,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    silence := least(silence, 10000);
     IF silence > 0 AND done.numbered > 0 THEN
         -- Not where somebody holds the settings: the log does not wait.
         PERFORM FROM notifier.setting AS s
